@@ -1,0 +1,119 @@
+import type { LlamaConfig } from "./llama_config.ts"
+import { keyValueDimension } from "./llama_config.ts"
+
+/**
+ * The weights of one decoder block. With dimension `d`, key-value width `k` and hidden width `h`;
+ * matrices are (out × in), so that `y = W x`.
+ *
+ * Rows of `query` and `key` are in the interleaved rotary layout: within a head, rows `2i` and
+ * `2i + 1` are one rotated pair.
+ */
+export interface LlamaBlockParameters<A> {
+  /** RMSNorm gain before attention, [d]. */
+  readonly attentionNorm: A
+  /** [d, d] */
+  readonly query: A
+  /** [k, d] */
+  readonly key: A
+  /** [k, d] */
+  readonly value: A
+  /** [d, d] */
+  readonly output: A
+  /** RMSNorm gain before the feed-forward network, [d]. */
+  readonly feedForwardNorm: A
+  /** `w1` of the SwiGLU network, the side under SiLU, [h, d]. */
+  readonly gate: A
+  /** `w3` of the SwiGLU network, [h, d]. */
+  readonly up: A
+  /** `w2` of the SwiGLU network, [d, h]. */
+  readonly down: A
+}
+
+/**
+ * All weights of a LLaMA-style decoder as a tree with leaves of any kind: host arrays, device arrays,
+ * traced tensors, shapes, masks. With vocabulary `V` and dimension `d`.
+ *
+ * @example
+ * ```ts
+ * const shapes: LlamaParameters<ReadonlyArray<number>> = llamaParameterShapes(config)
+ * const zeros = mapLlamaParameters(shapes, (shape) => HostArray.make(shape, new Float32Array(size(shape))))
+ * ```
+ */
+export interface LlamaParameters<A> {
+  /** [V, d] */
+  readonly embedding: A
+  readonly blocks: ReadonlyArray<LlamaBlockParameters<A>>
+  /** RMSNorm gain before the head, [d]. */
+  readonly norm: A
+  /** [V, d]; absent where the embedding serves as the head. */
+  readonly head?: A
+}
+
+/** The shape of every parameter of a model with these sizes. */
+export const llamaParameterShapes = (
+  config: LlamaConfig,
+): LlamaParameters<ReadonlyArray<number>> => {
+  const { dimension: d, hiddenDimension: h, vocabularySize: v } = config
+  const k = keyValueDimension(config)
+  const block: LlamaBlockParameters<ReadonlyArray<number>> = {
+    attentionNorm: [d],
+    query: [d, d],
+    key: [k, d],
+    value: [k, d],
+    output: [d, d],
+    feedForwardNorm: [d],
+    gate: [h, d],
+    up: [h, d],
+    down: [d, h],
+  }
+  return {
+    embedding: [v, d],
+    blocks: Array.from({ length: config.layers }, () => block),
+    norm: [d],
+    ...(config.tiedEmbeddings ? {} : { head: [v, d] }),
+  }
+}
+
+/**
+ * Replaces every leaf; `name` is its path in the tree, such as `embedding` or `blocks.0.query`.
+ *
+ * @example
+ * ```ts
+ * const names = mapLlamaParameters(parameters, (_, name) => name)
+ * ```
+ */
+export const mapLlamaParameters = <A, B>(
+  parameters: LlamaParameters<A>,
+  f: (leaf: A, name: string) => B,
+): LlamaParameters<B> => ({
+  embedding: f(parameters.embedding, "embedding"),
+  blocks: parameters.blocks.map((block, i) => ({
+    attentionNorm: f(block.attentionNorm, `blocks.${i}.attentionNorm`),
+    query: f(block.query, `blocks.${i}.query`),
+    key: f(block.key, `blocks.${i}.key`),
+    value: f(block.value, `blocks.${i}.value`),
+    output: f(block.output, `blocks.${i}.output`),
+    feedForwardNorm: f(block.feedForwardNorm, `blocks.${i}.feedForwardNorm`),
+    gate: f(block.gate, `blocks.${i}.gate`),
+    up: f(block.up, `blocks.${i}.up`),
+    down: f(block.down, `blocks.${i}.down`),
+  })),
+  norm: f(parameters.norm, "norm"),
+  ...(parameters.head === undefined ? {} : { head: f(parameters.head, "head") }),
+})
+
+/** Every leaf with its path, in the order of the tree. */
+export const llamaParameterEntries = <A>(
+  parameters: LlamaParameters<A>,
+): ReadonlyArray<readonly [name: string, leaf: A]> => {
+  const entries: Array<readonly [string, A]> = []
+  mapLlamaParameters(parameters, (leaf, name) => entries.push([name, leaf]))
+  return entries
+}
+
+/** How many numbers a model with these sizes has; a tied head is not counted twice. */
+export const countLlamaParameters = (config: LlamaConfig): number =>
+  llamaParameterEntries(llamaParameterShapes(config)).reduce(
+    (total, [, shape]) => total + shape.reduce((product, extent) => product * extent, 1),
+    0,
+  )

@@ -1,0 +1,31 @@
+/**
+ * Immutable tensors, gradients and programs; the kernel IR that every device reads; and an `f64`
+ * interpreter that defines what programs mean.
+ *
+ * @module
+ */
+export { byteSize, DType } from "./dtype.ts"
+export type { HostData } from "./dtype.ts"
+export * as HostArray from "./host_array.ts"
+export { Device } from "./device.ts"
+export type {
+  DeviceBuffer,
+  DeviceInfo,
+  DeviceService,
+  DeviceStatistics,
+  Executable,
+} from "./device.ts"
+export * as DeviceArray from "./device_array.ts"
+export * from "./errors.ts"
+export * as Grad from "./gradient.ts"
+export { sha256 } from "./hash.ts"
+export * as Interpreter from "./interpreter.ts"
+export * as Ir from "./ir/mod.ts"
+export { operations } from "./ops/table.ts"
+export type { Example, ExampleInput, Lowering, Operation } from "./ops/operation.ts"
+export * as Program from "./program.ts"
+export { Scalar, Spec } from "./program.ts"
+export type { Shape } from "./shape.ts"
+export * as Tensor from "./tensor_functions.ts"
+export * as Tree from "./tree.ts"
+export * as Wasm from "./kernel/wasm_encoder.ts"

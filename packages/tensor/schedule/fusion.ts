@@ -1,0 +1,139 @@
+import { sizeOf, sameShape } from "../shape.ts"
+import type { GraphNode } from "./graph.ts"
+
+/**
+ * Which nodes get memory of their own. Everything else is computed where it is used: views are
+ * index arithmetic, elementwise chains are one expression, and what follows a sum or a product of
+ * matrices happens in its last step.
+ */
+export interface FusionPlan {
+  /** Nodes whose values are stored, in the order in which their kernels run. */
+  readonly stored: ReadonlyArray<GraphNode>
+  /** For a stored node: the fold, product, scan or scatter at the start of its kernel, if any. */
+  readonly anchor: ReadonlyMap<GraphNode, GraphNode>
+}
+
+/** Storage buffers one kernel may bind; every WebGPU adapter has at least this many. */
+const maximumOperands = 8
+/** Longest expression worth evaluating in one place. */
+const maximumWork = 120
+/** Repeating more than this many operations costs more than a load. */
+const cheap = 3
+
+const costs: Readonly<Record<string, number>> = {
+  exp: 10, log: 10, sin: 12, cos: 12, tanh: 12, erf: 14, pow: 20, sqrt: 4, div: 4, rem: 6,
+}
+
+export const isAnchor = (node: GraphNode): boolean => {
+  const kind = node.tensor.operation.lower.kind
+  return kind === "reduce" || kind === "scan" || kind === "contract" || kind === "scatter"
+}
+
+const isSource = (node: GraphNode): boolean => node.tensor.operation.lower.kind === "source"
+const isPointwise = (node: GraphNode): boolean => node.tensor.operation.lower.kind === "pointwise"
+
+/** All zeros, whatever its shape: a scatter starts from it without reading anything. */
+export const isZeros = (node: GraphNode): boolean => {
+  const { name } = node.tensor.operation
+  if (name === "broadcast" || name === "reshape") return isZeros(node.inputs[0]!)
+  return name === "scalar" && node.tensor.attributes["value"] === 0
+}
+
+/** Elements of a node read more often than once each by one of its users. */
+const repeats = (user: GraphNode, input: GraphNode): boolean => {
+  const kind = user.tensor.operation.lower.kind
+  if (kind === "contract") return true
+  if (kind !== "view") return false
+  return sizeOf(user.tensor.shape) > sizeOf(input.tensor.shape)
+}
+
+export const planFusion = (nodes: ReadonlyArray<GraphNode>): FusionPlan => {
+  const stored = new Set<GraphNode>()
+  const work = new Map<GraphNode, number>()
+  const operands = new Map<GraphNode, ReadonlySet<GraphNode>>()
+  const position = new Map(nodes.map((node, index) => [node, index]))
+
+  const store = (node: GraphNode): void => {
+    if (isSource(node)) return
+    stored.add(node)
+    work.set(node, 0)
+    operands.set(node, new Set([node]))
+  }
+  const measure = (node: GraphNode): void => {
+    const own = isPointwise(node) ? (costs[node.tensor.operation.name] ?? 1) : 0
+    let total = own
+    const reads = new Set<GraphNode>()
+    for (const input of node.inputs) {
+      total += work.get(input)!
+      for (const operand of operands.get(input)!) reads.add(operand)
+    }
+    work.set(node, total)
+    operands.set(node, reads)
+  }
+
+  for (const node of nodes) {
+    if (isSource(node)) {
+      work.set(node, 0)
+      operands.set(node, new Set([node]))
+      continue
+    }
+    const { lower } = node.tensor.operation
+    for (const input of node.inputs) {
+      const limit = lower.kind === "contract" ? cheap + 1 : cheap
+      if (repeats(node, input) && work.get(input)! > limit) store(input)
+    }
+    if (lower.kind === "scatter" && !isZeros(node.inputs[0]!)) store(node.inputs[0]!)
+    measure(node)
+    // Too much for one kernel: store inputs, the largest first, until it fits.
+    const bySize = [...node.inputs].sort((a, b) => operands.get(b)!.size - operands.get(a)!.size)
+    for (const input of bySize) {
+      const fits = operands.get(node)!.size < maximumOperands && work.get(node)! <= maximumWork
+      if (fits) break
+      store(input)
+      measure(node)
+    }
+    if (isAnchor(node)) store(node)
+    else if (node.isOutput) store(node)
+    else if (node.users.size > 1 && work.get(node)! > cheap) store(node)
+  }
+
+  const anchor = new Map<GraphNode, GraphNode>()
+  const claimed = new Set<GraphNode>()
+  for (const node of nodes) {
+    if (!stored.has(node) || !isAnchor(node)) continue
+    const end = epilogue(node, stored, claimed, operands)
+    anchor.set(end, node)
+    if (end !== node) stored.delete(node)
+    stored.add(end)
+  }
+  const order = [...stored].sort((a, b) => position.get(a)! - position.get(b)!)
+  return { stored: order, anchor }
+}
+
+/** Follows the only user of each value while it stays elementwise: it runs in the same kernel. */
+const epilogue = (
+  start: GraphNode,
+  stored: ReadonlySet<GraphNode>,
+  claimed: Set<GraphNode>,
+  operands: ReadonlyMap<GraphNode, ReadonlySet<GraphNode>>,
+): GraphNode => {
+  if (start.tensor.operation.lower.kind === "scatter") return start
+  const reads = new Set(start.inputs.flatMap((input) => [...operands.get(input)!]))
+  let end = start
+  while (end.users.size === 1 && !end.isOutput) {
+    const [user] = end.users
+    const reshapes = user!.tensor.operation.name === "reshape"
+    if (claimed.has(user!) || !(reshapes || isPointwise(user!))) break
+    if (!reshapes && !sameShape(user!.tensor.shape, end.tensor.shape)) break
+    const more = user!.inputs
+      .filter((input) => input !== end)
+      .flatMap((input) => [...operands.get(input)!])
+      .filter((operand) => operand !== start)
+    if (new Set([...reads, ...more]).size + 1 > maximumOperands) break
+    for (const operand of more) reads.add(operand)
+    claimed.add(user!)
+    end = user!
+    if (stored.has(user!)) break
+  }
+  return end
+}

@@ -1,0 +1,125 @@
+import type { HostData } from "../dtype.ts"
+import { Sha256 } from "../hash.ts"
+import { printKernel } from "../ir/print.ts"
+import type { Schedule, ScheduleBuffer, ScheduleStep } from "../ir/schedule.ts"
+import { sizeOf } from "../shape.ts"
+import type { Tensor } from "../tensor.ts"
+import { planArena } from "./arena.ts"
+import { planFusion } from "./fusion.ts"
+import type { GraphNode } from "./graph.ts"
+import { buildGraph } from "./graph.ts"
+import { lowerCopy, lowerNode } from "./lower.ts"
+
+/** Gives out buffer ids and remembers what each buffer is. */
+class BufferTable {
+  readonly list: Array<ScheduleBuffer> = []
+  readonly #byNode = new Map<GraphNode, number>()
+
+  add(tensor: Tensor, role: ScheduleBuffer["role"], data?: HostData): number {
+    const id = this.list.length
+    const { dtype, shape } = tensor
+    this.list.push({ id, dtype, length: sizeOf(shape), role, ...(data && { data }) })
+    return id
+  }
+
+  of(node: GraphNode): number {
+    const known = this.#byNode.get(node)
+    if (known !== undefined) return known
+    const data = node.tensor.attributes["data"] as HostData | undefined
+    const id = this.add(node.tensor, data === undefined ? "temporary" : "constant", data)
+    this.#byNode.set(node, id)
+    return id
+  }
+
+  assign(node: GraphNode, id: number): void {
+    this.#byNode.set(node, id)
+  }
+}
+
+/**
+ * Outputs that a scatter may write over the input it starts from: nothing reads that input later,
+ * and no other output takes it.
+ */
+const findInPlace = (
+  steps: ReadonlyArray<ScheduleStep>,
+  buffers: ReadonlyArray<ScheduleBuffer>,
+): Schedule["inPlace"] => {
+  const taken = new Set<number>()
+  return steps.flatMap((step, at) => {
+    const { kernel } = step
+    if (kernel.kind !== "scatter" || kernel.initial === undefined) return []
+    const input = step.buffers[kernel.initial]!
+    const output = step.buffers[kernel.outputs[0]!.operand]!
+    const later = steps.slice(at + 1).some((other) => other.buffers.includes(input))
+    const fits = buffers[input]!.role === "input" && buffers[output]!.role === "output"
+    if (!fits || later || taken.has(input)) return []
+    taken.add(input)
+    return [{ output, input }]
+  })
+}
+
+const hashOf = (
+  buffers: ReadonlyArray<ScheduleBuffer>,
+  steps: ReadonlyArray<ScheduleStep>,
+): string => {
+  const hash = new Sha256()
+  for (const { dtype, length, role, data } of buffers) {
+    hash.update(`${role} ${dtype} ${length}\n`)
+    if (data !== undefined) hash.update(data)
+  }
+  for (const step of steps) hash.update(`${printKernel(step.kernel)}\non ${step.buffers.join(" ")}\n`)
+  return hash.digest()
+}
+
+/** Lowers a traced computation to the kernels and memory that every device reads. */
+export const makeSchedule = (
+  name: string,
+  inputs: ReadonlyArray<Tensor>,
+  outputs: ReadonlyArray<Tensor>,
+): Schedule => {
+  const graph = buildGraph(outputs)
+  const plan = planFusion(graph.nodes)
+  const stored = new Set(plan.stored)
+  const table = new BufferTable()
+
+  const byInput = new Map<Tensor, GraphNode>(
+    graph.nodes
+      .filter((node) => node.tensor.operation.name === "input")
+      .map((node) => [node.tensor, node]),
+  )
+  const inputIds = inputs.map((tensor) => {
+    const id = table.add(tensor, "input")
+    const node = byInput.get(tensor)
+    if (node !== undefined) table.assign(node, id)
+    return id
+  })
+  const copies: Array<{ readonly node: GraphNode; readonly id: number }> = []
+  const owned = new Set<GraphNode>()
+  const outputIds = graph.outputs.map((node, i) => {
+    const id = table.add(outputs[i]!, "output")
+    if (stored.has(node) && !owned.has(node)) {
+      owned.add(node)
+      table.assign(node, id)
+    } else copies.push({ node, id })
+    return id
+  })
+
+  const steps: Array<ScheduleStep> = plan.stored.map((node) => {
+    const { kernel, buffers } = lowerNode(node, plan.anchor.get(node), stored)
+    return { kernel, buffers: buffers.map((buffer) => table.of(buffer)) }
+  })
+  for (const { node, id } of copies) {
+    steps.push({ kernel: lowerCopy(node, node.tensor.dtype), buffers: [id, table.of(node)] })
+  }
+  const { buffers, arenaBytes } = planArena(table.list, steps)
+  return {
+    name,
+    hash: hashOf(buffers, steps),
+    buffers,
+    steps,
+    arenaBytes,
+    inputs: inputIds,
+    outputs: outputIds,
+    inPlace: findInPlace(steps, buffers),
+  }
+}
