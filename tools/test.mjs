@@ -11,17 +11,25 @@ env.TURBO_TELEMETRY_DISABLED ??= "1"
 const data = join(root, "..", "shared", "data")
 if (!env.ESPALIER_DATA && existsSync(data)) env.ESPALIER_DATA = data
 
+const options = [
+  "--concurrency=2",
+  "--continue",
+  "--output-logs=new-only",
+  ...process.argv.slice(2),
+]
+
 const turbo = (...args) =>
   run(join(root, "node_modules", ".bin", "turbo"), ["run", ...args, ...options], {
     cwd: root,
     env,
     shell: windows,
   })
-const options = ["--concurrency=2", "--continue", "--output-logs=new-only"]
+
 const checks = [
   "lint",
   "format",
   "unused",
+  "effects",
   "architecture",
   "typecheck",
   "test",

@@ -57,6 +57,8 @@ interface Hypothesis {
   readonly weight: number
 }
 
+const nothing: State["slots"] = {}
+
 /** Where a stream of texts may be at a moment chosen at random, before any word is seen. */
 const stationary = (grammar: Grammar): ReadonlyArray<Hypothesis> => {
   // A place is visited after all the places before it: depth-first order, reversed.
@@ -69,7 +71,11 @@ const stationary = (grammar: Grammar): ReadonlyArray<Hypothesis> => {
     order.push(node)
   }
   const steps = (node: Node): ReadonlyArray<readonly [number, Node]> =>
-    node.kind === "end" ? [] : node.kind === "branch" ? node.alternatives.flatMap(throughBranch) : [[1, node.next]]
+    node.kind === "end"
+      ? []
+      : node.kind === "branch"
+        ? node.alternatives.flatMap(throughBranch)
+        : [[1, node.next]]
   const throughBranch = ([probability, node]: readonly [number, Node]): ReadonlyArray<
     readonly [number, Node]
   > => steps(node).map(([inner, next]) => [probability * inner, next])
@@ -82,9 +88,31 @@ const stationary = (grammar: Grammar): ReadonlyArray<Hypothesis> => {
   }
   const total = order.reduce((sum, node) => sum + (visits.get(node) ?? 0), 0)
   return order.map((node) => ({
-    state: { node, slots: {} },
+    state: { node, slots: nothing },
     weight: (visits.get(node) ?? 0) / total,
   }))
+}
+
+interface Remembered {
+  readonly anywhere: ReadonlyArray<Hypothesis>
+  readonly unknowing: Map<Node, ReadonlyArray<Continuation>>
+}
+
+const memory = new WeakMap<Grammar, Remembered>()
+
+const remembered = (grammar: Grammar): Remembered => {
+  const found = memory.get(grammar) ?? { anywhere: stationary(grammar), unknowing: new Map() }
+  memory.set(grammar, found)
+  return found
+}
+
+/** `continuations`, remembered for states without knowledge: those have many, and every window has them. */
+const expandState = (grammar: Grammar, state: State): ReadonlyArray<Continuation> => {
+  if (state.slots !== nothing) return continuations(grammar, state)
+  const { unknowing } = remembered(grammar)
+  const found = unknowing.get(state.node) ?? continuations(grammar, state)
+  unknowing.set(state.node, found)
+  return found
 }
 
 /** A reader of a stream who knows the grammar, and who predicts as well as the words so far allow. */
@@ -102,40 +130,38 @@ export interface Reader {
  *
  * @example
  * ```ts
- * const reader = makeReader(grammar, "start")
- * reader.predict().get("One") // 0.7
+ * const grammar = makeGrammar([branch([0.6, ["One day"]], [0.4, ["Long ago"]])], "<s>")
+ * makeReader(grammar, "start").predict().get("One") // 0.6
  * ```
  */
 export const makeReader = (grammar: Grammar, place: "start" | "anywhere"): Reader => {
-  const start: State = { node: grammar.start, slots: {} }
+  const start: State = { node: grammar.start, slots: nothing }
   let belief: ReadonlyArray<Hypothesis> =
-    place === "start" ? [{ state: start, weight: 1 }] : stationary(grammar)
-  let coming: ReadonlyArray<Continuation> | undefined
-  const expand = (): ReadonlyArray<Continuation> =>
-    (coming ??= belief.flatMap(({ state, weight }) =>
-      continuations(grammar, state).map((each) => ({
-        ...each,
-        probability: weight * each.probability,
-      })),
-    ))
+    place === "start" ? [{ state: start, weight: 1 }] : remembered(grammar).anywhere
   return {
     predict: () => {
       const words = new Map<string, number>()
-      for (const { word, probability } of expand()) {
-        words.set(word, (words.get(word) ?? 0) + probability)
+      for (const { state, weight } of belief) {
+        for (const { word, probability } of expandState(grammar, state)) {
+          words.set(word, (words.get(word) ?? 0) + weight * probability)
+        }
       }
       return words
     },
     read: (word) => {
-      const fitting = expand().filter((each) => each.word === word)
-      const total = fitting.reduce((sum, each) => sum + each.probability, 0)
-      coming = undefined
+      const fitting: Array<Hypothesis> = []
+      let total = 0
+      for (const { state, weight } of belief) {
+        for (const each of expandState(grammar, state)) {
+          if (each.word !== word) continue
+          total += weight * each.probability
+          fitting.push({ state: each.next ?? start, weight: weight * each.probability })
+        }
+      }
       belief =
         word === grammar.end && total > 0
           ? [{ state: start, weight: 1 }]
-          : fitting.flatMap(({ next, probability }) =>
-              next === undefined ? [] : [{ state: next, weight: probability / total }],
-            )
+          : fitting.map(({ state, weight }) => ({ state, weight: weight / total }))
       return total
     },
   }

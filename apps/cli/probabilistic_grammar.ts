@@ -1,10 +1,7 @@
 /** A part of a text: what may stand at a place, and what it remembers. */
 export type Item =
   /** Words that are always the same, separated by spaces. */
-  | string
-  | Choice
-  | Recall
-  | Branch
+  string | Choice | Recall | Branch
 
 /** A word drawn evenly from `pool` (without the one in slot `except`) and kept in `slot`. */
 export interface Choice {
@@ -24,9 +21,7 @@ export interface Recall {
 /** One of several continuations, drawn with its probability and known by its first word. */
 export interface Branch {
   readonly kind: "branch"
-  readonly alternatives: ReadonlyArray<
-    readonly [probability: number, items: ReadonlyArray<Item>]
-  >
+  readonly alternatives: ReadonlyArray<readonly [probability: number, items: ReadonlyArray<Item>]>
 }
 
 /** A word drawn evenly from a pool. */
@@ -88,7 +83,10 @@ export interface Grammar {
  *
  * @example
  * ```ts
- * const grammar = makeGrammar([choose(["Tom", "Mia"], { slot: "name" }), "ran .", recall("name")], "<s>")
+ * const grammar = makeGrammar(
+ *   [choose(["Tom", "Mia"], { slot: "name" }), "ran and", recall("name"), "hid ."],
+ *   "<s>",
+ * )
  * ```
  */
 export const makeGrammar = (items: ReadonlyArray<Item>, end: string): Grammar => {
@@ -139,7 +137,9 @@ export const makeGrammar = (items: ReadonlyArray<Item>, end: string): Grammar =>
   const compile = (parts: ReadonlyArray<Item>, after: Node): Node =>
     parts.reduceRight<Node>((next, item) => {
       if (typeof item === "string") {
-        return item.split(" ").reduceRight<Node>((rest, word) => ({ kind: "word", word, next: rest }), next)
+        return item
+          .split(" ")
+          .reduceRight<Node>((rest, word) => ({ kind: "word", word, next: rest }), next)
       }
       if (item.kind === "choice") return { kind: "choice", choice: item, next }
       if (item.kind === "recall") return { kind: "recall", recall: item, next }
@@ -184,9 +184,7 @@ const fillings = (
   if (slots[slot] !== undefined) return [slots]
   const choice = grammar.slots.get(slot)!
   const outer = choice.except === undefined ? [slots] : fillings(grammar, choice.except, slots)
-  return outer.flatMap((known) =>
-    poolOf(choice, known).map((word) => ({ ...known, [slot]: word })),
-  )
+  return outer.flatMap((known) => poolOf(choice, known).map((word) => ({ ...known, [slot]: word })))
 }
 
 /**

@@ -37,7 +37,7 @@ describe("random numbers", () => {
 
   it("fill the interval evenly", () => {
     const random = makeRandomNumbers(3)
-    const counts = new Array<number>(10).fill(0)
+    const counts = Array.from({ length: 10 }, () => 0)
     for (let i = 0; i < 100_000; i++) counts[Math.floor(random() * 10)]++
     // Standard deviation 95.
     for (const count of counts) assert.closeTo(count, 10_000, 500)

@@ -1,9 +1,8 @@
 import { joinWords } from "@espalier/models"
 import type { GrammarEntropy } from "./grammar_entropy.ts"
 import { grammarEntropy, makeReader } from "./grammar_entropy.ts"
-import type { Grammar, Item } from "./probabilistic_grammar.ts"
+import type { Grammar, Item, State } from "./probabilistic_grammar.ts"
 import { branch, choose, continuations, makeGrammar, recall } from "./probabilistic_grammar.ts"
-import type { State } from "./probabilistic_grammar.ts"
 import { makeRandomNumbers } from "./random_numbers.ts"
 
 const list = (words: string): ReadonlyArray<string> => words.split(" ")
@@ -24,7 +23,7 @@ const moves = list("went walked ran skipped hurried hopped danced marched")
 const gains = list("found saw bought made wanted lost drew painted")
 const deeds = list("put hid threw left kept dropped placed forgot")
 const thefts = list("took grabbed kicked pushed pulled chased bit licked")
-const plays = list("sang danced played jumped laughed ran slept rested")
+const plays = list("sang danced played hopped laughed ran slept walked")
 const weathers = list("warm cold windy sunny rainy dark quiet foggy")
 const times = list("day morning evening night")
 const relations = list("near behind under beside")
@@ -65,10 +64,7 @@ const rest = (partner: ReadonlyArray<Item>): ReadonlyArray<Item> => {
 }
 
 const template: ReadonlyArray<Item> = [
-  branch(
-    [0.6, ["One", choose(times)]],
-    [0.4, ["Long ago"]],
-  ),
+  branch([0.6, ["One", choose(times)]], [0.4, ["Long ago"]]),
   choose(names, { slot: "hero" }),
   choose(moves),
   "to the",
@@ -79,10 +75,7 @@ const template: ReadonlyArray<Item> = [
   "a",
   choose(looks, { slot: "look" }),
   choose(things, { slot: "thing" }),
-  branch(
-    [0.5, ["."]],
-    [0.5, [...somewhere, "."]],
-  ),
+  branch([0.5, ["."]], [0.5, [...somewhere, "."]]),
   branch(
     [
       0.5,
@@ -144,7 +137,7 @@ export interface Story {
  * @example
  * ```ts
  * const [story] = tellStories(0, 1)
- * story.text // "One evening Leo walked to the barn. He found a …"
+ * story.text // "Long ago Mia went to the barn. She found a big ball. …"
  * ```
  */
 export const tellStories = (seed: number, count: number): ReadonlyArray<Story> => {
@@ -190,13 +183,13 @@ export const nextTokenDistribution = (
 
 /**
  * The negative log-likelihood, in nats, of each word but the first of a window cut out of a stream of
- * stories at any place (`storyEnd` between them), as the best possible model has it that sees nothing
+ * stories at any place (`storyEnd` between them), as the best possible model has it which sees nothing
  * but the window. Its mean is the floor for windows of this length; it lies a little above
  * `storyEntropy`, because a window begins in the middle of a story. `Infinity` for an impossible word.
  *
  * @example
  * ```ts
- * windowLoss(["Lily", "ran", "to", "the", "park"]) // five words, four losses: ln 8, 0, 0, ln 8
+ * windowLoss(["<s>", "One", "day", "Lily"]) // -ln 0.6, ln 4, ln 12
  * ```
  */
 export const windowLoss = (words: ReadonlyArray<string>): ReadonlyArray<number> => {

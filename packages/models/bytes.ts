@@ -25,10 +25,6 @@ declare const TextDecoder: new (
 /** UTF-8; lone surrogates become U+FFFD. */
 export const encodeUtf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text)
 
-/** UTF-8; ill-formed bytes become U+FFFD, a byte order mark is kept. */
-export const decodeUtf8 = (bytes: Uint8Array): string =>
-  new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes)
-
 /** UTF-8, or `undefined` where the bytes are ill-formed. */
 export const decodeStrictUtf8 = (bytes: Uint8Array): string | undefined => {
   try {

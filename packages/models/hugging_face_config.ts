@@ -42,7 +42,19 @@ const decode = Schema.decodeUnknownResult(HuggingFaceConfig)
  *
  * @example
  * ```ts
- * const config = yield* Effect.fromResult(decodeHuggingFaceConfig(bytes, "config.json"))
+ * const config = Result.getOrThrow(
+ *   makeLlamaConfig({
+ *     dimension: 8,
+ *     hiddenDimension: 16,
+ *     layers: 1,
+ *     heads: 2,
+ *     keyValueHeads: 1,
+ *     vocabularySize: 10,
+ *     contextLength: 4,
+ *   }),
+ * )
+ * const bytes = encodeHuggingFaceConfig(config)
+ * Result.getOrThrow(decodeHuggingFaceConfig(bytes, "config.json")).heads // 2
  * ```
  */
 export const decodeHuggingFaceConfig = (
@@ -103,6 +115,17 @@ export const decodeHuggingFaceConfig = (
  *
  * @example
  * ```ts
+ * const config = Result.getOrThrow(
+ *   makeLlamaConfig({
+ *     dimension: 8,
+ *     hiddenDimension: 16,
+ *     layers: 1,
+ *     heads: 2,
+ *     keyValueHeads: 1,
+ *     vocabularySize: 10,
+ *     contextLength: 4,
+ *   }),
+ * )
  * const bytes = encodeHuggingFaceConfig(config)
  * ```
  */

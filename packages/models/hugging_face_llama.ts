@@ -2,7 +2,11 @@ import { HostArray } from "@espalier/tensor"
 import { Result } from "effect"
 import { CheckpointFormatError } from "./checkpoint_format_error.ts"
 import type { LlamaConfig } from "./llama_config.ts"
-import { llamaParameterEntries, llamaParameterShapes, mapLlamaParameters } from "./llama_parameters.ts"
+import {
+  llamaParameterEntries,
+  llamaParameterShapes,
+  mapLlamaParameters,
+} from "./llama_parameters.ts"
 import type { LlamaParameters } from "./llama_parameters.ts"
 
 const blockNames: ReadonlyMap<string, string> = new Map([
@@ -81,6 +85,20 @@ const permuted = (
  *
  * @example
  * ```ts
+ * const config = Result.getOrThrow(
+ *   makeLlamaConfig({
+ *     dimension: 8,
+ *     hiddenDimension: 16,
+ *     layers: 1,
+ *     heads: 2,
+ *     keyValueHeads: 1,
+ *     vocabularySize: 10,
+ *     contextLength: 4,
+ *   }),
+ * )
+ * const parameters = mapLlamaParameters(llamaParameterShapes(config), (shape) =>
+ *   HostArray.make(shape, new Float32Array(shape.reduce((a, b) => a * b))),
+ * )
  * const bytes = encodeSafetensors(toHuggingFace(config, parameters), { format: "pt" })
  * ```
  */
@@ -104,8 +122,22 @@ export const toHuggingFace = (
  *
  * @example
  * ```ts
- * const { tensors } = yield* Effect.fromResult(decodeSafetensors(bytes, path))
- * const parameters = yield* Effect.fromResult(fromHuggingFace(config, tensors, path))
+ * const config = Result.getOrThrow(
+ *   makeLlamaConfig({
+ *     dimension: 8,
+ *     hiddenDimension: 16,
+ *     layers: 1,
+ *     heads: 2,
+ *     keyValueHeads: 1,
+ *     vocabularySize: 10,
+ *     contextLength: 4,
+ *   }),
+ * )
+ * const parameters = mapLlamaParameters(llamaParameterShapes(config), (shape) =>
+ *   HostArray.make(shape, new Float32Array(shape.reduce((a, b) => a * b))),
+ * )
+ * const tensors = toHuggingFace(config, parameters)
+ * const back = Result.getOrThrow(fromHuggingFace(config, tensors, "model.safetensors"))
  * ```
  */
 export const fromHuggingFace = (

@@ -38,7 +38,10 @@ const numbered = (config: LlamaConfig) => {
   let next = 0
   return mapLlamaParameters(llamaParameterShapes(config), (shape) => {
     const size = shape.reduce((product, extent) => product * extent, 1)
-    return HostArray.make(shape, Float32Array.from({ length: size }, () => Math.sin(next++)))
+    return HostArray.make(
+      shape,
+      Float32Array.from({ length: size }, () => Math.sin(next++)),
+    )
   })
 }
 
@@ -72,10 +75,7 @@ describe("Hugging Face LLaMA", () => {
       const parameters = numbered(config)
       const bytes = encodeSafetensors(toHuggingFace(config, parameters), { format: "pt" })
       const { tensors } = Result.getOrThrow(decodeSafetensors(bytes, "m"))
-      assert.deepStrictEqual(
-        Result.getOrThrow(fromHuggingFace(config, tensors, "m")),
-        parameters,
-      )
+      assert.deepStrictEqual(Result.getOrThrow(fromHuggingFace(config, tensors, "m")), parameters)
     },
     { arbitrary: { runs: 30 } },
   )
@@ -119,7 +119,12 @@ describe("Hugging Face LLaMA", () => {
   })
 
   it("parameters have the names that transformers uses", () => {
-    const names = [...toHuggingFace(makeConfig([1, 1, 1, 1, false]), numbered(makeConfig([1, 1, 1, 1, false]))).keys()]
+    const names = [
+      ...toHuggingFace(
+        makeConfig([1, 1, 1, 1, false]),
+        numbered(makeConfig([1, 1, 1, 1, false])),
+      ).keys(),
+    ]
     assert.deepStrictEqual(names.toSorted(), [
       "lm_head.weight",
       "model.embed_tokens.weight",
@@ -147,10 +152,22 @@ describe("Hugging Face LLaMA", () => {
       if (Result.isSuccess(result)) throw new Error("accepted")
       return result.failure.message
     }
-    assert.match(refuse((t) => t.delete("model.norm.weight")), /model\.norm\.weight \[8\], found no such/)
-    assert.match(refuse((t) => t.delete("lm_head.weight")), /tie_word_embeddings/)
-    assert.match(refuse((t) => t.set("model.norm.weight", HostArray.make([1], [1]))), /found \[1\]/)
-    assert.match(refuse((t) => t.set("x.bias", HostArray.make([1], [1]))), /x\.bias besides/)
+    assert.match(
+      refuse((t) => t.delete("model.norm.weight")),
+      /model\.norm\.weight \[8\], found no such/,
+    )
+    assert.match(
+      refuse((t) => t.delete("lm_head.weight")),
+      /tie_word_embeddings/,
+    )
+    assert.match(
+      refuse((t) => t.set("model.norm.weight", HostArray.make([1], [1]))),
+      /found \[1\]/,
+    )
+    assert.match(
+      refuse((t) => t.set("x.bias", HostArray.make([1], [1]))),
+      /x\.bias besides/,
+    )
     const tolerated = new Map(complete)
     tolerated.set("model.layers.0.self_attn.rotary_emb.inv_freq", HostArray.make([1], [1]))
     assert.isTrue(Result.isSuccess(fromHuggingFace(config, tolerated, "m")))

@@ -199,8 +199,24 @@ const readPiece = (
  *
  * @example
  * ```ts
- * const { config, parameters } = Result.getOrThrow(decodeLlama2c(await readFile(path), path))
- * parameters.blocks[0].query.shape // [64, 64]
+ * const config = Result.getOrThrow(
+ *   makeLlamaConfig({
+ *     dimension: 8,
+ *     hiddenDimension: 16,
+ *     layers: 1,
+ *     heads: 2,
+ *     keyValueHeads: 1,
+ *     vocabularySize: 10,
+ *     contextLength: 4,
+ *   }),
+ * )
+ * const parameters = mapLlamaParameters(llamaParameterShapes(config), (shape) =>
+ *   HostArray.make(shape, new Float32Array(shape.reduce((a, b) => a * b))),
+ * )
+ * const bytes = Result.getOrThrow(encodeLlama2c(config, parameters))
+ * const checkpoint = Result.getOrThrow(decodeLlama2c(bytes, "model.bin"))
+ * checkpoint.parameters.blocks[0].query.shape // [8, 8]
+ * Result.isFailure(decodeLlama2c(bytes.subarray(1), "model.bin")) // true
  * ```
  */
 export const decodeLlama2c = (
@@ -297,6 +313,20 @@ const rotaryTables = (config: LlamaConfig): Float32Array => {
  *
  * @example
  * ```ts
+ * const config = Result.getOrThrow(
+ *   makeLlamaConfig({
+ *     dimension: 8,
+ *     hiddenDimension: 16,
+ *     layers: 1,
+ *     heads: 2,
+ *     keyValueHeads: 1,
+ *     vocabularySize: 10,
+ *     contextLength: 4,
+ *   }),
+ * )
+ * const parameters = mapLlamaParameters(llamaParameterShapes(config), (shape) =>
+ *   HostArray.make(shape, new Float32Array(shape.reduce((a, b) => a * b))),
+ * )
  * const bytes = Result.getOrThrow(encodeLlama2c(config, parameters))
  * ```
  */
@@ -306,7 +336,10 @@ export const encodeLlama2c = (
 ): Result.Result<Uint8Array, InvalidLlamaConfig> => {
   const validated = validateLlamaConfig(config)
   if (Result.isFailure(validated)) return Result.fail(validated.failure)
-  for (const [field, fixed] of [["ropeTheta", 10000], ["normEpsilon", 1e-5]] as const) {
+  for (const [field, fixed] of [
+    ["ropeTheta", 10000],
+    ["normEpsilon", 1e-5],
+  ] as const) {
     if (config[field] !== fixed) {
       return Result.fail(
         new InvalidLlamaConfig({

@@ -6,7 +6,11 @@ import { decodeLlama2c, encodeLlama2c } from "./llama2c.ts"
 import type { LlamaConfig } from "./llama_config.ts"
 import { headDimension } from "./llama_config.ts"
 import type { LlamaParameters } from "./llama_parameters.ts"
-import { llamaParameterEntries, llamaParameterShapes, mapLlamaParameters } from "./llama_parameters.ts"
+import {
+  llamaParameterEntries,
+  llamaParameterShapes,
+  mapLlamaParameters,
+} from "./llama_parameters.ts"
 import { hasData, needsData, readData } from "./testing/data.ts"
 
 const small = (change: Partial<LlamaConfig> = {}): LlamaConfig => ({
@@ -27,7 +31,10 @@ const numbered = (config: LlamaConfig): LlamaParameters<HostArray.HostArray> => 
   let next = 0
   return mapLlamaParameters(llamaParameterShapes(config), (shape) => {
     const size = shape.reduce((product, extent) => product * extent, 1)
-    return HostArray.make(shape, Float32Array.from({ length: size }, () => Math.sin(next++)))
+    return HostArray.make(
+      shape,
+      Float32Array.from({ length: size }, () => Math.sin(next++)),
+    )
   })
 }
 
@@ -131,7 +138,11 @@ describe("llama2.c checkpoints", () => {
       const config = small({ tiedEmbeddings })
       const parameters = numbered(config)
       const back = decodeLlama2c(writeVersioned(config, parameters), "model.bin")
-      assert.deepStrictEqual(Result.getOrThrow(back), { config, parameters, format: { version: 1 } })
+      assert.deepStrictEqual(Result.getOrThrow(back), {
+        config,
+        parameters,
+        format: { version: 1 },
+      })
     }
   })
 
@@ -139,7 +150,9 @@ describe("llama2.c checkpoints", () => {
     for (const tiedEmbeddings of [true, false]) {
       const config = small({ tiedEmbeddings })
       const parameters = numbered(config)
-      const back = Result.getOrThrow(decodeLlama2c(writeVersioned(config, parameters, 4), "model.bin"))
+      const back = Result.getOrThrow(
+        decodeLlama2c(writeVersioned(config, parameters, 4), "model.bin"),
+      )
       assert.deepStrictEqual(back.format, { version: 2, groupSize: 4 })
       const read = new Map(llamaParameterEntries(back.parameters))
       for (const [name, { data }] of llamaParameterEntries(parameters)) {
@@ -174,11 +187,16 @@ describe("llama2.c checkpoints", () => {
     for (const length of [0, 10, 28, 100]) {
       assert.include(failure(bytes.subarray(0, length)).found, `${length} bytes`)
     }
-    assert.include(failure(writeVersioned(config, numbered(config)).subarray(0, 99)).found, "99 bytes")
+    assert.include(
+      failure(writeVersioned(config, numbered(config)).subarray(0, 99)).found,
+      "99 bytes",
+    )
   })
 
   it("are told from foreign files", () => {
-    const text = new TextEncoder().encode("Once upon a time, there was a file of plain text.".repeat(9))
+    const text = new TextEncoder().encode(
+      "Once upon a time, there was a file of plain text.".repeat(9),
+    )
     assert.match(failure(text).message, /not|hardly|another/i)
     assert.include(failure(new Uint8Array(400)).hint, "another kind of file")
     const config = small()

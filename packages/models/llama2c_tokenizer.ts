@@ -39,7 +39,13 @@ const byteOf = (key: string): number | undefined => {
  *
  * @example
  * ```ts
- * makeLlama2cTokenizer(vocabulary).encode("Once upon a time") // 403, 407, 261, 378
+ * const words = ["<unk>", "<s>", "</s>"]
+ * for (let byte = 0; byte < 256; byte++) words.push(`<0x${byte.toString(16).padStart(2, "0")}>`)
+ * words.push(" ", "a", "b", "ab")
+ * const tokenizer = makeLlama2cTokenizer(
+ *   words.map((word) => ({ bytes: new TextEncoder().encode(word), score: 0 })),
+ * )
+ * tokenizer.encode("ab") // 259, 262
  * ```
  */
 export const makeLlama2cTokenizer = (vocabulary: ReadonlyArray<ScoredToken>): Tokenizer => {
@@ -174,7 +180,10 @@ export const decodeLlama2cTokenizer = (
         truncated,
       )
     }
-    vocabulary.push({ score, bytes: Uint8Array.from(bytes.subarray(offset + 8, offset + 8 + length)) })
+    vocabulary.push({
+      score,
+      bytes: Uint8Array.from(bytes.subarray(offset + 8, offset + 8 + length)),
+    })
     offset += 8 + length
   }
   if (vocabulary.length < firstByteToken + 256) {

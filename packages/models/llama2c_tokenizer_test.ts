@@ -8,7 +8,8 @@ import { encodeDocument } from "./tokenizer.ts"
 const tokenizer = makeLlama2cTokenizer(
   makeVocabulary(["he", "hel", " h", "lo", "llo", " ", "h", "e", "l", "o", "é", "😀"]),
 )
-const number = (word: string) => 259 + ["he", "hel", " h", "lo", "llo", " ", "h", "e", "l", "o", "é", "😀"].indexOf(word)
+const number = (word: string) =>
+  259 + ["he", "hel", " h", "lo", "llo", " ", "h", "e", "l", "o", "é", "😀"].indexOf(word)
 
 describe("the llama2.c tokenizer", () => {
   it("merges the best-scoring pair first, after a space", () => {
@@ -22,10 +23,7 @@ describe("the llama2.c tokenizer", () => {
 
   it("spells unknown characters in bytes", () => {
     assert.deepStrictEqual([...tokenizer.encode("zé")], [number(" "), 3 + 0x7a, number("é")])
-    assert.deepStrictEqual(
-      [...tokenizer.encode("ü")],
-      [number(" "), 3 + 0xc3, 3 + 0xbc],
-    )
+    assert.deepStrictEqual([...tokenizer.encode("ü")], [number(" "), 3 + 0xc3, 3 + 0xbc])
   })
 
   it.prop(
@@ -76,7 +74,10 @@ describe("the llama2.c tokenizer", () => {
       assert.strictEqual(result.failure._tag, "TokenizerFormatError")
       assert.include(result.failure.hint, "truncated")
     }
-    const text = decodeLlama2cTokenizer(new TextEncoder().encode("plain text, nothing more"), "t.bin")
+    const text = decodeLlama2cTokenizer(
+      new TextEncoder().encode("plain text, nothing more"),
+      "t.bin",
+    )
     assert.isTrue(Result.isFailure(text) && text.failure.hint.includes("another kind"))
   })
 

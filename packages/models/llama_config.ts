@@ -14,11 +14,18 @@ const Positive = Schema.Finite.check(Schema.isGreaterThan(0))
  *
  * @example
  * ```ts
- * const config = Result.getOrThrow(makeLlamaConfig({
- *   dimension: 64, hiddenDimension: 172, layers: 5, heads: 8, keyValueHeads: 4,
- *   vocabularySize: 512, contextLength: 512,
- * }))
- * headDimension(config) // 8
+ * const config = Result.getOrThrow(
+ *   makeLlamaConfig({
+ *     dimension: 8,
+ *     hiddenDimension: 16,
+ *     layers: 1,
+ *     heads: 2,
+ *     keyValueHeads: 1,
+ *     vocabularySize: 10,
+ *     contextLength: 4,
+ *   }),
+ * )
+ * headDimension(config) // 4
  * ```
  */
 export const LlamaConfig = Schema.Struct({
@@ -66,7 +73,18 @@ const invalid = (field: string, expected: string, found: unknown, hint: string) 
  *
  * @example
  * ```ts
- * Result.isFailure(validateLlamaConfig({ ...config, heads: 7 })) // true: 7 does not divide 64
+ * const config = Result.getOrThrow(
+ *   makeLlamaConfig({
+ *     dimension: 8,
+ *     hiddenDimension: 16,
+ *     layers: 1,
+ *     heads: 2,
+ *     keyValueHeads: 1,
+ *     vocabularySize: 10,
+ *     contextLength: 4,
+ *   }),
+ * )
+ * Result.isFailure(validateLlamaConfig({ ...config, heads: 3 })) // true: 3 does not divide 8
  * ```
  */
 export const validateLlamaConfig = (
@@ -88,7 +106,12 @@ export const validateLlamaConfig = (
   }
   for (const field of ["ropeTheta", "normEpsilon"] as const) {
     if (!Number.isFinite(config[field]) || config[field] <= 0) {
-      return invalid(field, "a positive number", config[field], "The usual values are 10000 and 1e-5.")
+      return invalid(
+        field,
+        "a positive number",
+        config[field],
+        "The usual values are 10000 and 1e-5.",
+      )
     }
   }
   const { dimension, heads, keyValueHeads } = config

@@ -25,15 +25,24 @@ describe("LlamaConfig", () => {
     assert.strictEqual(keyValueDimension(config), 32)
   })
 
-  const refused: ReadonlyArray<readonly [string, Partial<typeof sizes> & { ropeTheta?: number }, RegExp]> =
+  const refused: ReadonlyArray<
+    readonly [string, Partial<typeof sizes> & { ropeTheta?: number }, RegExp]
+  > = [
     [
-      ["heads that do not divide the dimension", { heads: 7 }, /heads must be a divisor of dimension 64, found 7/],
-      ["key-value heads that do not divide the heads", { keyValueHeads: 3 }, /keyValueHeads must be a divisor of heads 8, found 3/],
-      ["an odd head width", { dimension: 24, heads: 8 }, /width 3 cannot carry rotary/],
-      ["a zero size", { layers: 0 }, /layers/],
-      ["a fractional size", { vocabularySize: 1.5 }, /vocabularySize/],
-      ["a negative rotary base", { ropeTheta: -1 }, /ropeTheta/],
-    ]
+      "heads that do not divide the dimension",
+      { heads: 7 },
+      /heads must be a divisor of dimension 64, found 7/,
+    ],
+    [
+      "key-value heads that do not divide the heads",
+      { keyValueHeads: 3 },
+      /keyValueHeads must be a divisor of heads 8, found 3/,
+    ],
+    ["an odd head width", { dimension: 24, heads: 8 }, /width 3 cannot carry rotary/],
+    ["a zero size", { layers: 0 }, /layers/],
+    ["a fractional size", { vocabularySize: 1.5 }, /vocabularySize/],
+    ["a negative rotary base", { ropeTheta: -1 }, /ropeTheta/],
+  ]
   for (const [what, change, message] of refused) {
     it(`refuses ${what}`, () => {
       const result = makeLlamaConfig({ ...sizes, ...change })

@@ -35,8 +35,19 @@ export interface LlamaBlockParameters<A> {
  *
  * @example
  * ```ts
+ * const config = Result.getOrThrow(
+ *   makeLlamaConfig({
+ *     dimension: 8,
+ *     hiddenDimension: 16,
+ *     layers: 1,
+ *     heads: 2,
+ *     keyValueHeads: 1,
+ *     vocabularySize: 10,
+ *     contextLength: 4,
+ *   }),
+ * )
  * const shapes: LlamaParameters<ReadonlyArray<number>> = llamaParameterShapes(config)
- * const zeros = mapLlamaParameters(shapes, (shape) => HostArray.make(shape, new Float32Array(size(shape))))
+ * shapes.blocks[0].key // [4, 8]
  * ```
  */
 export interface LlamaParameters<A> {
@@ -79,7 +90,20 @@ export const llamaParameterShapes = (
  *
  * @example
  * ```ts
- * const names = mapLlamaParameters(parameters, (_, name) => name)
+ * const config = Result.getOrThrow(
+ *   makeLlamaConfig({
+ *     dimension: 8,
+ *     hiddenDimension: 16,
+ *     layers: 1,
+ *     heads: 2,
+ *     keyValueHeads: 1,
+ *     vocabularySize: 10,
+ *     contextLength: 4,
+ *   }),
+ * )
+ * const parameters = mapLlamaParameters(llamaParameterShapes(config), (shape) =>
+ *   HostArray.make(shape, new Float32Array(shape.reduce((a, b) => a * b))),
+ * )
  * ```
  */
 export const mapLlamaParameters = <A, B>(

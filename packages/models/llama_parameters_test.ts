@@ -40,7 +40,10 @@ describe("LlamaParameters", () => {
     assert.notProperty(llamaParameterShapes(config), "head")
     const untied = llamaParameterShapes({ ...config, tiedEmbeddings: false })
     assert.deepStrictEqual(untied.head, [512, 64])
-    assert.deepStrictEqual(mapLlamaParameters(untied, (shape) => shape), untied)
+    assert.deepStrictEqual(
+      mapLlamaParameters(untied, (shape) => shape),
+      untied,
+    )
   })
 
   it("gives keys and values the grouped width", () => {

@@ -1,3 +1,18 @@
+/**
+ * Read, run, generate with and evaluate decoder language models.
+ *
+ * @module
+ */
+export { forward, parameterSpecs } from "./causal_lm.ts"
+export type { Block, CausalLM, NamedLinear, Observe } from "./causal_lm.ts"
+export { ContextExceeded, generate, makeDecodeStep } from "./generate.ts"
+export type { GenerateError, GenerateOptions } from "./generate.ts"
+export { initializeLlama, makeLlama } from "./llama.ts"
+export type { Llama } from "./llama.ts"
+export { perplexity, stackWindows, windowCrossEntropy } from "./perplexity.ts"
+export type { Perplexity, PerplexityOptions } from "./perplexity.ts"
+export { makeSampler } from "./sampler.ts"
+export type { SamplingOptions } from "./sampler.ts"
 export { CheckpointFormatError } from "./checkpoint_format_error.ts"
 export { decodeHuggingFaceConfig, encodeHuggingFaceConfig } from "./hugging_face_config.ts"
 export { fromHuggingFace, huggingFaceName, toHuggingFace } from "./hugging_face_llama.ts"

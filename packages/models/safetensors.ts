@@ -39,10 +39,7 @@ interface Encoding {
 }
 
 const encodings: ReadonlyMap<string, Encoding> = new Map<string, Encoding>([
-  [
-    "F32",
-    { bytes: 4, read: (bytes, shape, n) => HostArray.make(shape, readFloats(bytes, 0, n)) },
-  ],
+  ["F32", { bytes: 4, read: (bytes, shape, n) => HostArray.make(shape, readFloats(bytes, 0, n)) }],
   [
     "F16",
     { bytes: 2, read: (bytes, shape, n) => HostArray.make(shape, halves(bytes, n, floatOfHalf)) },
@@ -67,8 +64,9 @@ const longestHeader = 100_000_000
  *
  * @example
  * ```ts
- * const { tensors } = Result.getOrThrow(decodeSafetensors(await readFile(path), path))
- * tensors.get("model.norm.weight")?.shape // [64]
+ * const bytes = encodeSafetensors(new Map([["w", HostArray.make([2], [1, 2])]]))
+ * const { tensors } = Result.getOrThrow(decodeSafetensors(bytes, "model.safetensors"))
+ * tensors.get("w")?.data // 1, 2
  * ```
  */
 export const decodeSafetensors = (
@@ -97,12 +95,17 @@ export const decodeSafetensors = (
   }
   const dataStart = 8 + Number(announced)
   if (dataStart > bytes.length) {
-    return fail(`a header of ${announced} bytes`, `${bytes.length - 8} bytes after its length`, truncated)
+    return fail(
+      `a header of ${announced} bytes`,
+      `${bytes.length - 8} bytes after its length`,
+      truncated,
+    )
   }
   const text = decodeStrictUtf8(bytes.subarray(8, dataStart))
   if (text === undefined) return fail("a header in UTF-8", "other bytes", damaged)
   const header = decodeHeader(text)
-  if (Result.isFailure(header)) return fail("a header that is a JSON object", "something else", damaged)
+  if (Result.isFailure(header))
+    return fail("a header that is a JSON object", "something else", damaged)
   const repeated = findRepeatedKey(text)
   if (repeated !== undefined) return fail("every tensor once", `${repeated} twice`, damaged)
 
@@ -111,8 +114,12 @@ export const decodeSafetensors = (
   if (Result.isFailure(metadata)) {
     return fail("__metadata__ from names to strings", JSON.stringify(rawMetadata), damaged)
   }
-  const entries: Array<{ name: string; encoding: Encoding; entry: typeof Entry.Type; count: number }> =
-    []
+  const entries: Array<{
+    name: string
+    encoding: Encoding
+    entry: typeof Entry.Type
+    count: number
+  }> = []
   for (const [name, raw] of Object.entries(rawEntries)) {
     const decoded = decodeEntry(raw)
     if (Result.isFailure(decoded)) {

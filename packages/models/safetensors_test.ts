@@ -6,7 +6,9 @@ import { decodeSafetensors, encodeSafetensors } from "./safetensors.ts"
 import { hasData, needsData, readData } from "./testing/data.ts"
 
 const file = (header: unknown, data: ReadonlyArray<number> | number): Uint8Array => {
-  const json = new TextEncoder().encode(typeof header === "string" ? header : JSON.stringify(header))
+  const json = new TextEncoder().encode(
+    typeof header === "string" ? header : JSON.stringify(header),
+  )
   const tail = typeof data === "number" ? new Uint8Array(data) : Uint8Array.from(data)
   const bytes = new Uint8Array(8 + json.length + tail.length)
   new DataView(bytes.buffer).setBigUint64(0, BigInt(json.length), true)
@@ -91,12 +93,20 @@ describe("safetensors", () => {
     ["cut-off data", file({ a: f32([2], 0, 8) }, 7), /expected 8 bytes.*found 7 bytes.*truncated/],
     ["too much data", file({ a: f32([2], 0, 8) }, 9), /expected 8 bytes.*found 9 bytes/],
     ["a range beyond the end", file({ a: f32([2], 0, 8), b: f32([1], 8, 12) }, 8), /12 bytes/],
-    ["overlapping tensors", file({ a: f32([2], 0, 8), b: f32([1], 4, 8) }, 8), /b to begin at 8.*inside/],
+    [
+      "overlapping tensors",
+      file({ a: f32([2], 0, 8), b: f32([1], 4, 8) }, 8),
+      /b to begin at 8.*inside/,
+    ],
     ["a hole", file({ a: f32([1], 0, 4), b: f32([1], 8, 12) }, 12), /after a hole/],
     ["a wrong size", file({ a: f32([3], 0, 8) }, 8), /12 bytes of a \[3\] F32.*found 8 bytes/],
     ["a backward range", file({ a: f32([1], 4, 0) }, 4), /found -4 bytes/],
     ["a negative extent", file({ a: f32([-1], 0, 4) }, 4), /shape and data_offsets of a/],
-    ["another dtype", file({ a: { ...f32([1], 0, 8), dtype: "I64" } }, 8), /a in F32, F16, BF16, found I64/],
+    [
+      "another dtype",
+      file({ a: { ...f32([1], 0, 8), dtype: "I64" } }, 8),
+      /a in F32, F16, BF16, found I64/,
+    ],
     ["a repeated name", file(`{"a":${JSON.stringify(f32([0], 0, 0))},"\\u0061":{}}`, 0), /a twice/],
     ["metadata that are no strings", file({ __metadata__: { a: 1 } }, 0), /__metadata__/],
   ]

@@ -34,13 +34,14 @@ export type Join = string
  * The tokens of many documents as one stream.
  *
  * With `join: "documents"` (the default), each document's tokens after the begin token where the
- * tokenizer has one. With any other `join`, the documents are put together with that text between them
+ * tokenizer has one; empty documents are left out. With any other `join`, the documents are put together with that text between them
  * and encoded as a single document, with one begin token before it: `"\n\n"` is the WikiText protocol.
  *
  * @example
  * ```ts
- * tokenStream(tokenizer, ["a b", "c"]) // begin a b begin c
- * tokenStream(tokenizer, ["a b", "c"], "\n\n") // begin a b \n\n c
+ * const tokenizer = makeWordTokenizer(["a", "b", "c", "-"])
+ * tokenStream(tokenizer, ["a b", "c"]) // 1, 3, 4, 1, 5
+ * tokenStream(tokenizer, ["a b", "c"], " - ") // 1, 3, 4, 6, 5
  * ```
  */
 export const tokenStream = (
@@ -107,7 +108,9 @@ const chooseRandom = (available: number, samples: number, seed: number): Readonl
  *
  * @example
  * ```ts
- * const { windows } = Result.getOrThrow(cutWindows(stream, { window: 256, samples: 64 }))
+ * const stream = tokenStream(makeWordTokenizer(["a", "b"]), ["a b", "b b a"])
+ * const { windows, available } = Result.getOrThrow(cutWindows(stream, { window: 3, samples: 64 }))
+ * available // 2
  * ```
  */
 export const cutWindows = (
@@ -115,7 +118,10 @@ export const cutWindows = (
   options: WindowOptions,
 ): Result.Result<TextWindows, WindowTooLong | TextTooShort> => {
   const { window, samples, sampling = "first", seed = 0, contextLength } = options
-  for (const [name, value] of [["window", window], ["samples", samples ?? 1]] as const) {
+  for (const [name, value] of [
+    ["window", window],
+    ["samples", samples ?? 1],
+  ] as const) {
     if (!Number.isSafeInteger(value) || value <= 0) {
       throw new RangeError(`${name} must be a positive integer, not ${value}`)
     }

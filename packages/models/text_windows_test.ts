@@ -33,16 +33,20 @@ describe("token streams", () => {
 })
 
 describe("windows", () => {
-  it.prop("are consecutive, and only the tail is dropped", [Count(1, 200), Count(1, 20)], ([length, window]) => {
-    if (window > length) return
-    const { windows, available, tokens } = cut(stream(length), { window })
-    assert.strictEqual(windows.length, available)
-    assert.strictEqual(tokens, length)
-    assert.deepStrictEqual(
-      windows.flatMap((each) => [...each]),
-      [...stream(length - (length % window))],
-    )
-  })
+  it.prop(
+    "are consecutive, and only the tail is dropped",
+    [Count(1, 200), Count(1, 20)],
+    ([length, window]) => {
+      if (window > length) return
+      const { windows, available, tokens } = cut(stream(length), { window })
+      assert.strictEqual(windows.length, available)
+      assert.strictEqual(tokens, length)
+      assert.deepStrictEqual(
+        windows.flatMap((each) => [...each]),
+        [...stream(length - (length % window))],
+      )
+    },
+  )
 
   it.prop(
     "chosen at random are distinct, in order and fixed by the seed",
@@ -53,7 +57,10 @@ describe("windows", () => {
       const starts = windows.map((each) => each[0] / 3)
       assert.strictEqual(windows.length, Math.min(count, samples))
       assert.deepStrictEqual([available, requested], [count, samples])
-      assert.deepStrictEqual(starts, [...new Set(starts)].toSorted((a, b) => a - b))
+      assert.deepStrictEqual(
+        starts,
+        [...new Set(starts)].toSorted((a, b) => a - b),
+      )
       assert.deepStrictEqual(cut(stream(3 * count), options).windows, windows)
     },
   )
@@ -61,7 +68,8 @@ describe("windows", () => {
   it("chosen at random are equally likely", () => {
     const counts = new Map<number, number>()
     for (let seed = 0; seed < 3000; seed++) {
-      for (const each of cut(stream(10), { window: 1, samples: 3, sampling: "random", seed }).windows) {
+      for (const each of cut(stream(10), { window: 1, samples: 3, sampling: "random", seed })
+        .windows) {
         counts.set(each[0], (counts.get(each[0]) ?? 0) + 1)
       }
     }
@@ -71,7 +79,13 @@ describe("windows", () => {
 
   it("are the first ones by default, whatever the seed", () => {
     const { windows } = cut(stream(10), { window: 2, samples: 2, seed: 5 })
-    assert.deepStrictEqual(windows.map((each) => [...each]), [[0, 1], [2, 3]])
+    assert.deepStrictEqual(
+      windows.map((each) => [...each]),
+      [
+        [0, 1],
+        [2, 3],
+      ],
+    )
   })
 
   it("that are too few are reported", () => {
@@ -80,7 +94,10 @@ describe("windows", () => {
   })
 
   it("that do not exist are an error", () => {
-    for (const [length, hint] of [[0, /empty/], [3, /at most 3/]] as const) {
+    for (const [length, hint] of [
+      [0, /empty/],
+      [3, /at most 3/],
+    ] as const) {
       const result = cutWindows(stream(length), { window: 4 })
       if (Result.isSuccess(result)) return assert.fail("accepted")
       assert.strictEqual(result.failure._tag, "TextTooShort")
@@ -114,7 +131,10 @@ describe("windows", () => {
     assert.deepStrictEqual([evaluation.windows.length, evaluation.tokens], [129, 33_069])
     assert.deepStrictEqual(
       [...evaluation.windows[0]],
-      [...encodeDocument(real, documents[64]), ...encodeDocument(real, documents[65])].slice(0, 256),
+      [...encodeDocument(real, documents[64]), ...encodeDocument(real, documents[65])].slice(
+        0,
+        256,
+      ),
     )
   })
 })

@@ -28,7 +28,9 @@ export class TokenizerMismatch extends Schema.TaggedError<TokenizerMismatch>()(
  *
  * @example
  * ```ts
- * yield* Effect.fromResult(checkTokenizer(tokenizer, config.vocabularySize, "tok512.bin"))
+ * const tokenizer = makeWordTokenizer(["a", "b"])
+ * Result.isSuccess(checkTokenizer(tokenizer, 5, "words.json")) // true
+ * Result.isFailure(checkTokenizer(tokenizer, 512, "words.json")) // true
  * ```
  */
 export const checkTokenizer = (
@@ -58,8 +60,9 @@ export const encodeTokenizer = (tokenizer: Tokenizer): Uint8Array => tokenizer.t
  *
  * @example
  * ```ts
- * const tokenizer = Result.getOrThrow(decodeTokenizer(await readFile("tok512.bin"), "tok512.bin"))
- * tokenizer.encode("Once upon a time") // 403, 407, 261, 378
+ * const bytes = encodeTokenizer(makeWordTokenizer(["a", "b"]))
+ * const tokenizer = Result.getOrThrow(decodeTokenizer(bytes, "words.json"))
+ * tokenizer.encode("b a") // 4, 3
  * ```
  */
 export const decodeTokenizer = (
@@ -77,7 +80,7 @@ export const decodeTokenizer = (
  *
  * @example
  * ```ts
- * encodeDocument(tokenizer, "Once upon a time") // 1, 403, 407, 261, 378
+ * encodeDocument(makeWordTokenizer(["a", "b"]), "b a") // 1, 4, 3
  * ```
  */
 export const encodeDocument = (tokenizer: Tokenizer, text: string): Int32Array => {

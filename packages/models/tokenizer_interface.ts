@@ -27,9 +27,9 @@ export interface Tokenizer {
  *
  * @example
  * ```ts
- * const decoder = tokenizer.decoder()
- * for (const token of tokens) process.stdout.write(decoder.push(token))
- * process.stdout.write(decoder.flush())
+ * const decoder = makeWordTokenizer(["a", "b"]).decoder()
+ * const pieces = [3, 4].map((token) => decoder.push(token)) // "a", " b"
+ * const rest = decoder.flush()
  * ```
  */
 export interface TokenDecoder {

@@ -20,10 +20,7 @@ describe("tokenizers", () => {
 
   it("of 123 bytes per token are not taken for JSON", () => {
     const tokenizer = makeLlama2cTokenizer(makeVocabulary(["x".repeat(0x7b)]))
-    assert.strictEqual(
-      Result.getOrThrow(decodeTokenizer(tokenizer.toBytes(), "t")).kind,
-      "llama2c",
-    )
+    assert.strictEqual(Result.getOrThrow(decodeTokenizer(tokenizer.toBytes(), "t")).kind, "llama2c")
   })
 
   it("of another model are refused with both sizes", () => {

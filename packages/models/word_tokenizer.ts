@@ -69,7 +69,8 @@ export const makeWordTokenizer = (words: ReadonlyArray<string>): Tokenizer => {
     encode: (text) => Int32Array.from(splitWords(text), (each) => numbers.get(each) ?? unknown),
     decode: (tokens) => decodeAll(decoder(), tokens),
     decoder,
-    toBytes: () => encodeUtf8(`${JSON.stringify({ format: "espalier-words", version: 1, words })}\n`),
+    toBytes: () =>
+      encodeUtf8(`${JSON.stringify({ format: "espalier-words", version: 1, words })}\n`),
   }
 }
 

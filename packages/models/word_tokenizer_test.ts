@@ -31,7 +31,10 @@ describe("word tokenizers", () => {
       const tokenizer = makeWordTokenizer(words)
       const text = joinWords(chosen)
       const tokens = tokenizer.encode(text)
-      assert.deepStrictEqual([...tokens], chosen.map((word) => 3 + words.indexOf(word)))
+      assert.deepStrictEqual(
+        [...tokens],
+        chosen.map((word) => 3 + words.indexOf(word)),
+      )
       assert.strictEqual(tokenizer.decode(tokens), text)
       assert.strictEqual(tokenizer.decode([1, ...tokens, 2]), text)
     },
@@ -47,7 +50,10 @@ describe("word tokenizers", () => {
   it("are made for a corpus, the frequent words first", () => {
     const tokenizer = makeWordTokenizerFor(["b a b.", "b c."])
     assert.strictEqual(tokenizer.decode([3, 4, 5, 6]), "b. a c")
-    assert.strictEqual(makeWordTokenizerFor(["b a b.", "b c."], { maximumSize: 4 }).vocabularySize, 4)
+    assert.strictEqual(
+      makeWordTokenizerFor(["b a b.", "b c."], { maximumSize: 4 }).vocabularySize,
+      4,
+    )
   })
 
   it("are written and read", () => {

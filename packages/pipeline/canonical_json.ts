@@ -11,7 +11,7 @@ export interface JsonObject {
 /**
  * Brings any plain value into JSON's world without losing what JSON cannot say: numbers that are not
  * finite become the strings `"NaN"`, `"Infinity"` and `"-Infinity"`, `undefined` properties go,
- * typed arrays become arrays, big integers and the rest become strings.
+ * typed arrays become arrays, big integers become strings, and of the rest only the name of its type is left.
  *
  * @example
  * ```ts
@@ -35,7 +35,7 @@ export const toJson = (value: unknown): Json => {
         .map(([key, item]) => [key, toJson(item)]),
     )
   }
-  return String(value)
+  return typeof value === "bigint" ? value.toString() : typeof value
 }
 
 /**

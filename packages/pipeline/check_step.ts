@@ -93,7 +93,7 @@ const parseReference = <R>(
       new InvalidValue({
         ...place,
         detail: `takes a $reference to a ${input.type.name}, found ${show(text)}`,
-        hint: known ? `write $${String(text)}` : "write $ and the name of a step, e.g. $model",
+        hint: known ? `write $${text}` : "write $ and the name of a step, e.g. $model",
       }),
     )
     return undefined
@@ -103,7 +103,13 @@ const parseReference = <R>(
     const known = [...steps.keys()]
     const hint = suggest(target, known, "steps of this pipeline")
     report(
-      new UnknownReference({ ...place, reference: text, detail: "there is no such step", known, hint }),
+      new UnknownReference({
+        ...place,
+        reference: text,
+        detail: "there is no such step",
+        known,
+        hint,
+      }),
     )
     return undefined
   }
@@ -180,7 +186,12 @@ const checkInput = <R>(
         ? Object.entries(value)
         : [[undefined, value]]
   return entries.flatMap(([name, text]) => {
-    const reference = parseReference(check, name === undefined ? path : [...path, name], text, input)
+    const reference = parseReference(
+      check,
+      name === undefined ? path : [...path, name],
+      text,
+      input,
+    )
     return reference === undefined
       ? []
       : [{ ...reference, name: typeof name === "string" ? name : String(text).slice(1) }]
@@ -204,7 +215,11 @@ const checkPath = Effect.fnUntraced(function* <R>(check: StepCheck<R>, key: stri
   }
   const folder = inData ? Option.getOrThrow(check.dataFolder.path) : check.source.folder
   const absolute = path.resolve(folder, inData ? given.slice("data:".length) : given)
-  if (!(yield* Effect.orElseSucceed(fileSystem.exists(absolute), () => false))) {
+  const readable = fileSystem.access(absolute, { readable: true }).pipe(
+    Effect.as(true),
+    Effect.orElseSucceed(() => false),
+  )
+  if (!(yield* readable)) {
     const siblings = yield* Effect.orElseSucceed(
       fileSystem.readDirectory(path.dirname(absolute)),
       () => [],

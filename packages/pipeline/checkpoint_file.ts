@@ -11,6 +11,10 @@ const Header = Schema.fromJsonString(
   }),
 )
 
+/** The hash over names, sizes and contents. */
+const seal = (files: ReadonlyArray<{ name: string; bytes: number }>, body: Uint8Array): string =>
+  sha256(JSON.stringify(files.map(({ name, bytes }) => [name, bytes])) + sha256(body))
+
 /**
  * Packs a checkpoint into one file, so that one rename replaces it whole: a magic line, a line of
  * JSON with the names, sizes and hash, and the contents one after the other.
@@ -23,10 +27,8 @@ export const packCheckpoint = (files: CheckpointFiles): Uint8Array => {
     body.set(bytes, offset)
     offset += bytes.length
   }
-  const header = Schema.encodeSync(Header)({
-    sha256: sha256(body),
-    files: entries.map(([name, bytes]) => ({ name, bytes: bytes.length })),
-  })
+  const list = entries.map(([name, bytes]) => ({ name, bytes: bytes.length }))
+  const header = Schema.encodeSync(Header)({ sha256: seal(list, body), files: list })
   const head = new TextEncoder().encode(`${magic}${header}\n`)
   const packed = new Uint8Array(head.length + body.length)
   packed.set(head)
@@ -43,12 +45,12 @@ export const unpackCheckpoint = (packed: Uint8Array): Option.Option<CheckpointFi
   if (Option.isNone(header)) return Option.none()
   const body = packed.subarray(end + 1)
   const total = header.value.files.reduce((sum, file) => sum + file.bytes, 0)
-  if (body.length !== total || sha256(body) !== header.value.sha256) return Option.none()
-  const files: Record<string, Uint8Array> = {}
+  if (body.length !== total || seal(header.value.files, body) !== header.value.sha256)
+    return Option.none()
   let offset = 0
-  for (const { name, bytes } of header.value.files) {
-    files[name] = body.slice(offset, offset + bytes)
+  const files = header.value.files.map(({ name, bytes }): [string, Uint8Array] => {
     offset += bytes
-  }
-  return Option.some(files)
+    return [name, body.slice(offset - bytes, offset)]
+  })
+  return Option.some(Object.fromEntries(files))
 }

@@ -25,11 +25,11 @@ export interface InputFile {
   readonly bytes: number
 }
 
-/** Hashes every file and folder that the pipeline's steps name, each once. */
+/** Hashes every file and folder that the pipeline's steps name, each once. That they can be read was checked. */
 export const hashInputFiles = Effect.fnUntraced(function* <R>(pipeline: Pipeline<R>) {
   const locations = new Set(pipeline.steps.flatMap(({ paths }) => Object.values(paths)))
   const files: Array<InputFile> = []
-  for (const path of locations) files.push({ path, ...(yield* sha256Path(path)) })
+  for (const path of locations) files.push({ path, ...(yield* Effect.orDie(sha256Path(path))) })
   return files
 })
 
@@ -66,13 +66,19 @@ export const inspectStep = Effect.fnUntraced(function* <R>(
   })
   const key = stepKey(material)
   const found = yield* store.lookup(key)
-  const inspection = { key, material, entry: undefined, damage: undefined }
+  const inspection: Inspection = {
+    key,
+    material,
+    entry: undefined,
+    reasons: [],
+    damage: undefined,
+  }
   switch (found._tag) {
     case "Hit":
-      return { ...inspection, entry: found.entry, reasons: [] } as Inspection
+      return { ...inspection, entry: found.entry, reasons: [] }
     case "Damaged": {
       const reasons = [`the cached result is damaged: ${found.detail}`]
-      return { ...inspection, reasons, damage: found.detail } as Inspection
+      return { ...inspection, reasons, damage: found.detail }
     }
     case "Miss": {
       const before = yield* store.latest(pipeline.name, planned.id)
@@ -81,7 +87,7 @@ export const inspectStep = Effect.fnUntraced(function* <R>(
         onSome: (old) => explainChange(old, material),
       })
       const reasons = changes.length > 0 ? changes : ["its result is no longer in the store"]
-      return { ...inspection, reasons } as Inspection
+      return { ...inspection, reasons }
     }
   }
 })

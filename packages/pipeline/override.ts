@@ -75,7 +75,10 @@ export const applyOverrides = Effect.fnUntraced(function* (
     if (head === "steps" && (override.path.length < 3 || !known.includes(id))) {
       return yield* new InvalidOverride({
         override: override.text,
-        detail: id === undefined || known.includes(id) ? "names no key of a step" : `there is no step "${id}"`,
+        detail:
+          id === undefined || known.includes(id)
+            ? "names no key of a step"
+            : `there is no step "${id}"`,
         hint: id === undefined ? usage : suggest(id, known, "steps"),
       })
     }

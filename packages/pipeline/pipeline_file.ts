@@ -1,4 +1,4 @@
-import { Effect, FileSystem, Path, PlatformError } from "effect"
+import { Effect, FileSystem, Path, type PlatformError } from "effect"
 import { isMap, isPair, isScalar, LineCounter, parseDocument } from "yaml"
 import { InvalidPipeline, PipelineFileMissing, PipelineSyntaxError } from "./problem.ts"
 
@@ -28,7 +28,9 @@ export interface PipelineDocument {
   readonly name: string
   readonly description?: string
   readonly seed?: number
-  readonly steps: Readonly<Record<string, { readonly use: string } & Readonly<Record<string, unknown>>>>
+  readonly steps: Readonly<
+    Record<string, { readonly use: string } & Readonly<Record<string, unknown>>>
+  >
 }
 
 /**
@@ -55,7 +57,10 @@ const yamlSource = (file: string, folder: string, text: string) => {
     const { line, col } = lines.linePos(offset)
     return { file, line, column: col }
   }
-  const problems = parsed.errors.map(
+  const distinct = new Map(
+    parsed.errors.map((error) => [`${error.pos[0]} ${error.message}`, error]),
+  )
+  const problems = [...distinct.values()].map(
     (error) =>
       new PipelineSyntaxError({
         ...position(error.pos[0]),
@@ -67,13 +72,18 @@ const yamlSource = (file: string, folder: string, text: string) => {
   if (problems.length > 0) return Effect.fail(new InvalidPipeline({ file, problems }))
   const origin = (path: DocumentPath, part: "key" | "value"): Origin => {
     if (path.length === 0) return { file }
-    const parent: unknown = path.length === 1 ? parsed.contents : parsed.getIn(path.slice(0, -1), true)
+    const parent: unknown =
+      path.length === 1 ? parsed.contents : parsed.getIn(path.slice(0, -1), true)
     const last = path.at(-1)
     const pair = isMap(parent)
       ? parent.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === last)
       : undefined
     const node: unknown =
-      pair === undefined ? parsed.getIn(path, true) : part === "key" ? pair.key : (pair.value ?? pair.key)
+      pair === undefined
+        ? parsed.getIn(path, true)
+        : part === "key"
+          ? pair.key
+          : (pair.value ?? pair.key)
     const range =
       typeof node === "object" && node !== null && "range" in node ? node.range : undefined
     return Array.isArray(range) ? position(Number(range[0])) : { file }

@@ -1,4 +1,4 @@
-import { Effect, type FileSystem, type Path, type PlatformError } from "effect"
+import { Effect, type FileSystem, type Path } from "effect"
 import { hashInputFiles, inspectStep } from "./inspect_step.ts"
 import type { Pipeline } from "./pipeline.ts"
 import type { PipelineDevice } from "./pipeline_device.ts"
@@ -38,7 +38,7 @@ export const planPipeline = <R>(
   options: { readonly packages: Readonly<Record<string, string>> },
 ): Effect.Effect<
   ReadonlyArray<PlannedStep>,
-  StoreError | PlatformError.PlatformError,
+  StoreError,
   Store | PipelineDevice | FileSystem.FileSystem | Path.Path
 > =>
   Effect.gen(function* () {

@@ -104,7 +104,7 @@ export class InputFileMissing extends Schema.TaggedError<InputFileMissing>()("In
   path: Schema.String,
 }) {
   override get message(): string {
-    return placed(this, `there is no file or folder ${this.path}`)
+    return placed(this, `there is no file or folder ${this.path}, or it may not be read`)
   }
 }
 

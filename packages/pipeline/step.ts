@@ -138,9 +138,7 @@ type NoOutputs = Readonly<Record<never, ArtifactType<unknown, unknown>>>
 type ServicesOf<
   Inputs extends Readonly<Record<string, InputSpecification>>,
   Outputs extends Readonly<Record<string, ArtifactType<unknown, unknown>>>,
-> =
-  | ArtifactServices<Inputs[keyof Inputs]["type"]>
-  | ArtifactServices<Outputs[keyof Outputs]>
+> = ArtifactServices<Inputs[keyof Inputs]["type"]> | ArtifactServices<Outputs[keyof Outputs]>
 
 /** Makes steps. */
 export const Step = {
@@ -212,7 +210,7 @@ export const Step = {
           },
         ]),
       ),
-      outputs: outputs as unknown as Readonly<Record<string, ErasedArtifact<Services>>>,
+      outputs,
       usesDevice: definition.usesDevice ?? false,
       usesSeed: definition.usesSeed ?? false,
       execute: (context) =>

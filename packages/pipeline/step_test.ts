@@ -63,7 +63,10 @@ describe("Step.define", () => {
           seed: 1,
           paths: { path: "/p", other: undefined },
         })
-        .pipe(Effect.provideService(Engine, { speed: 3 }), Effect.provideService(Codec, { radix: 2 }))
+        .pipe(
+          Effect.provideService(Engine, { speed: 3 }),
+          Effect.provideService(Codec, { radix: 2 }),
+        )
       assert.deepStrictEqual(result.outputs, { count: 25 })
       assert.deepStrictEqual(result.metrics, {
         extra: true,

@@ -1,7 +1,17 @@
 import { randomUUID } from "node:crypto"
 import { hostname } from "node:os"
 import { type CheckpointStore, Notices } from "@espalier/runtime"
-import { Clock, Context, Effect, FileSystem, Layer, Option, Path, PlatformError, Schema } from "effect"
+import {
+  Clock,
+  Context,
+  Effect,
+  FileSystem,
+  Layer,
+  Option,
+  Path,
+  type PlatformError,
+  Schema,
+} from "effect"
 import type { Files } from "./artifact.ts"
 import { canonicalJson, type Json, type JsonObject } from "./canonical_json.ts"
 import { packCheckpoint, unpackCheckpoint } from "./checkpoint_file.ts"
@@ -26,23 +36,39 @@ export interface StoreService {
   /** Keeps one output of a step. */
   readonly putOutput: (type: string, files: Files) => Effect.Effect<StoredOutput, StoreError>
   /** Reads files back, each checked against its hash. */
-  readonly readFiles: (files: Readonly<Record<string, StoredFile>>) => Effect.Effect<Files, StoreError>
+  readonly readFiles: (
+    files: Readonly<Record<string, StoredFile>>,
+  ) => Effect.Effect<Files, StoreError>
   /** Copies one kept file to a place outside, by way of a temporary name there. */
-  readonly copyTo: (file: StoredFile, target: string) => Effect.Effect<void, PlatformError.PlatformError>
+  readonly copyTo: (
+    file: StoredFile,
+    target: string,
+  ) => Effect.Effect<void, PlatformError.PlatformError>
   /** Keeps a finished step. Its files are kept first, so an entry never names what is not there. */
   readonly putEntry: (entry: StoreEntry) => Effect.Effect<void, StoreError>
   /** Looks a key up; a result counts only if every file of it is there and has its hash. */
   readonly lookup: (key: string) => Effect.Effect<StoreLookup, StoreError>
   /** Remembers what a step of a pipeline was made from last, to explain the next miss. */
-  readonly putLatest: (pipeline: string, step: string, material: JsonObject) => Effect.Effect<void, StoreError>
+  readonly putLatest: (
+    pipeline: string,
+    step: string,
+    material: JsonObject,
+  ) => Effect.Effect<void, StoreError>
   /** What a step of a pipeline was made from last. */
-  readonly latest: (pipeline: string, step: string) => Effect.Effect<Option.Option<JsonObject>, StoreError>
+  readonly latest: (
+    pipeline: string,
+    step: string,
+  ) => Effect.Effect<Option.Option<JsonObject>, StoreError>
   /** The checkpoints of one step key. */
   readonly checkpoints: (key: string) => CheckpointStore
   /** Forgets all checkpoints of a step key. */
   readonly clearCheckpoints: (key: string) => Effect.Effect<void, StoreError>
   /** Writes a file of a run's own folder and gives its path. */
-  readonly writeRunFile: (run: string, name: string, text: string) => Effect.Effect<string, StoreError>
+  readonly writeRunFile: (
+    run: string,
+    name: string,
+    text: string,
+  ) => Effect.Effect<string, StoreError>
 }
 
 const staleAfter = 24 * 60 * 60 * 1000
@@ -70,7 +96,9 @@ const make = Effect.fnUntraced(function* (location: string) {
 
   const guard =
     (operation: string) =>
-    <A, R>(effect: Effect.Effect<A, PlatformError.PlatformError, R>): Effect.Effect<A, StoreError, R> =>
+    <A, R>(
+      effect: Effect.Effect<A, PlatformError.PlatformError, R>,
+    ): Effect.Effect<A, StoreError, R> =>
       Effect.mapError(
         effect,
         (error) =>
@@ -91,7 +119,10 @@ const make = Effect.fnUntraced(function* (location: string) {
       Effect.sync(() => path.join(temporary, temporaryName())),
       (name) =>
         fileSystem
-          .writeFile(name, typeof content === "string" ? new TextEncoder().encode(content) : content)
+          .writeFile(
+            name,
+            typeof content === "string" ? new TextEncoder().encode(content) : content,
+          )
           .pipe(
             Effect.andThen(fileSystem.makeDirectory(path.dirname(target), { recursive: true })),
             Effect.andThen(fileSystem.rename(name, target)),
@@ -160,17 +191,19 @@ const make = Effect.fnUntraced(function* (location: string) {
       }
       read[name] = bytes
     }
-    return read as Files
+    return read
   })
 
   const copyTo = (file: StoredFile, target: string) =>
     Effect.acquireUseRelease(
       Effect.sync(() => path.join(path.dirname(target), `.${temporaryName()}`)),
       (name) =>
-        fileSystem.makeDirectory(path.dirname(target), { recursive: true }).pipe(
-          Effect.andThen(fileSystem.copyFile(fanOut("objects", file.sha256), name)),
-          Effect.andThen(fileSystem.rename(name, target)),
-        ),
+        fileSystem
+          .makeDirectory(path.dirname(target), { recursive: true })
+          .pipe(
+            Effect.andThen(fileSystem.copyFile(fanOut("objects", file.sha256), name)),
+            Effect.andThen(fileSystem.rename(name, target)),
+          ),
       (name) => Effect.ignore(fileSystem.remove(name, { force: true })),
     )
 
@@ -181,16 +214,17 @@ const make = Effect.fnUntraced(function* (location: string) {
       guard("keep a result"),
     )
 
+  const miss: StoreLookup = { _tag: "Miss" }
   const lookup = Effect.fnUntraced(function* (key: string) {
     const damaged = (detail: string): StoreLookup => ({ _tag: "Damaged", detail })
     const bytes = yield* readIfThere(fanOut("entries", key, ".json"))
-    if (Option.isNone(bytes)) return { _tag: "Miss" } as StoreLookup
+    if (Option.isNone(bytes)) return miss
     const text = new TextDecoder().decode(bytes.value)
     const file = Schema.decodeUnknownOption(EntryFile)(text)
     if (
       Option.isNone(file) ||
       file.value.entry.key !== key ||
-      sha256Json(file.value.entry as unknown as Json) !== file.value.sha256
+      sha256Json(file.value.entry) !== file.value.sha256
     ) {
       return damaged("its entry is not readable")
     }
@@ -200,7 +234,7 @@ const make = Effect.fnUntraced(function* (location: string) {
       const state = yield* verify(stored)
       if (state !== "sound") return damaged(`${name} is ${state}`)
     }
-    return { _tag: "Hit", entry } as StoreLookup
+    return { _tag: "Hit", entry } satisfies StoreLookup
   }, guard("look up a result"))
 
   const latestFile = (pipeline: string, step: string) =>
@@ -241,8 +275,7 @@ const make = Effect.fnUntraced(function* (location: string) {
         Effect.suspend(() => write(file(name), packCheckpoint(files))).pipe(
           Effect.catch(speak("a checkpoint could not be written")),
         ),
-      clear: (name) =>
-        Effect.ignore(fileSystem.remove(file(name), { force: true })),
+      clear: (name) => Effect.ignore(fileSystem.remove(file(name), { force: true })),
     }
   }
 
@@ -260,11 +293,13 @@ const make = Effect.fnUntraced(function* (location: string) {
     }
   })
 
-  yield* fileSystem.makeDirectory(temporary, { recursive: true }).pipe(
-    Effect.andThen(Effect.suspend(() => write(path.join(folder, "version"), "1\n"))),
-    Effect.andThen(Effect.suspend(sweep)),
-    guard("be opened"),
-  )
+  yield* fileSystem
+    .makeDirectory(temporary, { recursive: true })
+    .pipe(
+      Effect.andThen(Effect.suspend(() => write(path.join(folder, "version"), "1\n"))),
+      Effect.andThen(Effect.suspend(sweep)),
+      guard("be opened"),
+    )
 
   const store: StoreService = {
     folder,
@@ -321,9 +356,7 @@ const make = Effect.fnUntraced(function* (location: string) {
  */
 export class Store extends Context.Service<Store, StoreService>()("@espalier/pipeline/Store") {
   /** Opens the store in a folder and makes the folder where it is missing. */
-  static layer(
-    folder: string,
-  ): Layer.Layer<Store, StoreError, FileSystem.FileSystem | Path.Path> {
+  static layer(folder: string): Layer.Layer<Store, StoreError, FileSystem.FileSystem | Path.Path> {
     return Layer.effect(Store, make(folder))
   }
 }

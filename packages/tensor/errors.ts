@@ -103,6 +103,16 @@ export class ArrayGone extends Schema.TaggedError<ArrayGone>()("ArrayGone", {
   }
 }
 
+/** Two trees that should have the same structure do not. */
+export class StructureMismatch extends Schema.TaggedError<StructureMismatch>()(
+  "StructureMismatch",
+  { path: Schema.String },
+) {
+  override get message(): string {
+    return `${this.path} is in one tree only. Give two trees with the same keys and lengths.`
+  }
+}
+
 /** A program was run with an input that does not have the declared shape or element type. */
 export class InputMismatch extends Schema.TaggedError<InputMismatch>()("InputMismatch", {
   program: Schema.String,

@@ -1,5 +1,5 @@
-const constants = new Uint32Array(64)
-const initial = new Uint32Array(8)
+const constants = new Int32Array(64)
+const initial = new Int32Array(8)
 {
   // The fractional parts of the cube and square roots of the first primes (FIPS 180-4, 4.2.2, 5.3.3).
   let found = 0
@@ -18,9 +18,10 @@ const rotate = (x: number, n: number): number => (x >>> n) | (x << (32 - n))
  * A running sha256 (FIPS 180-4), synchronous because programs are hashed while they are traced.
  */
 export class Sha256 {
-  readonly #state = Uint32Array.from(initial)
+  readonly #state = Int32Array.from(initial)
   readonly #block = new Uint8Array(64)
-  readonly #words = new Uint32Array(64)
+  readonly #words = new Int32Array(64)
+  /** Bytes so far. */
   #length = 0
 
   update(data: string | ArrayBufferView): this {
@@ -28,39 +29,53 @@ export class Sha256 {
       typeof data === "string"
         ? new TextEncoder().encode(data)
         : new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    for (const byte of bytes) {
-      this.#block[this.#length++ % 64] = byte
-      if (this.#length % 64 === 0) this.#compress()
+    const filled = this.#length % 64
+    this.#length += bytes.length
+    let at = 0
+    if (filled > 0) {
+      at = Math.min(64 - filled, bytes.length)
+      this.#block.set(bytes.subarray(0, at), filled)
+      if (filled + at < 64) return this
+      this.#compress(this.#block, 0)
     }
+    for (; at + 64 <= bytes.length; at += 64) this.#compress(bytes, at)
+    this.#block.set(bytes.subarray(at))
     return this
   }
 
   /** The digest in hexadecimal; the hash cannot be used afterwards. */
   digest(): string {
     const bits = this.#length * 8
-    const tail = new Uint8Array(8)
-    const view = new DataView(tail.buffer)
-    view.setUint32(0, Math.floor(bits / 2 ** 32))
-    view.setUint32(4, bits >>> 0)
-    this.update(Uint8Array.of(0x80))
-    while (this.#length % 64 !== 56) this.update(Uint8Array.of(0))
-    this.update(tail)
-    return [...this.#state].map((word) => word.toString(16).padStart(8, "0")).join("")
+    const padding = new Uint8Array(64 - ((this.#length + 8) % 64) + 8)
+    padding[0] = 0x80
+    const view = new DataView(padding.buffer)
+    view.setUint32(padding.length - 8, Math.floor(bits / 2 ** 32))
+    view.setUint32(padding.length - 4, bits >>> 0)
+    this.update(padding)
+    return Array.from(this.#state, (word) => (word >>> 0).toString(16).padStart(8, "0")).join("")
   }
 
-  #compress(): void {
+  #compress(bytes: Uint8Array, start: number): void {
     const w = this.#words
-    const block = new DataView(this.#block.buffer)
-    for (let i = 0; i < 16; i++) w[i] = block.getUint32(i * 4)
+    for (let i = 0, at = start; i < 16; i++, at += 4) {
+      w[i] =
+        (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
+    }
     for (let i = 16; i < 64; i++) {
       const [x, y] = [w[i - 15]!, w[i - 2]!]
       const s0 = rotate(x, 7) ^ rotate(x, 18) ^ (x >>> 3)
       const s1 = rotate(y, 17) ^ rotate(y, 19) ^ (y >>> 10)
       w[i] = w[i - 16]! + s0 + w[i - 7]! + s1
     }
-    let [a, b, c, d, e, f, g, h] = this.#state as unknown as [
-      number, number, number, number, number, number, number, number,
-    ]
+    const state = this.#state
+    let a = state[0]!
+    let b = state[1]!
+    let c = state[2]!
+    let d = state[3]!
+    let e = state[4]!
+    let f = state[5]!
+    let g = state[6]!
+    let h = state[7]!
     for (let i = 0; i < 64; i++) {
       const s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)
       const t1 = (h + s1 + ((e & f) ^ (~e & g)) + constants[i]! + w[i]!) | 0
@@ -75,7 +90,14 @@ export class Sha256 {
       b = a
       a = (t1 + t2) | 0
     }
-    for (const [i, value] of [a, b, c, d, e, f, g, h].entries()) this.#state[i]! += value
+    state[0]! += a
+    state[1]! += b
+    state[2]! += c
+    state[3]! += d
+    state[4]! += e
+    state[5]! += f
+    state[6]! += g
+    state[7]! += h
   }
 }
 

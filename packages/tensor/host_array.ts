@@ -1,5 +1,7 @@
 import type { DType, HostData } from "./dtype.ts"
 import { allocate } from "./dtype.ts"
+import { ShapeError } from "./errors.ts"
+import { sizeOf } from "./shape.ts"
 
 /**
  * A dense row-major array in host memory: what files are read into and what devices upload from.
@@ -11,25 +13,33 @@ export interface HostArray {
   readonly data: HostData
 }
 
+const dtypeOf = (values: ReadonlyArray<number> | HostData): DType =>
+  values instanceof Int32Array ? "i32" : values instanceof Uint32Array ? "u32" : "f32"
+
 /**
- * Makes a {@link HostArray} from plain numbers or from a typed array (which is not copied).
+ * Makes a {@link HostArray} from plain numbers or from a typed array (which is not copied). The
+ * dtype is `f32` unless it is given or the typed array holds integers. Throws `ShapeError` where
+ * the values do not fill the shape.
  *
  * @example
  * ```ts
+ * import { HostArray } from "@espalier/tensor"
+ *
  * const w = HostArray.make([2, 2], [1, 2, 3, 4])
  * ```
  */
 export const make = (
   shape: ReadonlyArray<number>,
   values: ReadonlyArray<number> | HostData,
-  dtype: DType = "f32",
+  dtype: DType = dtypeOf(values),
 ): HostArray => {
-  const size = shape.reduce((product, extent) => product * extent, 1)
+  const size = sizeOf(shape)
   if (values.length !== size) {
-    throw new RangeError(`${values.length} values do not fill shape [${shape.join(", ")}]`)
+    const problem = `${values.length} values do not fill it`
+    throw new ShapeError({ operation: "HostArray", shapes: [shape], problem })
   }
-  if (ArrayBuffer.isView(values)) return { shape, dtype, data: values as HostData }
+  if (ArrayBuffer.isView(values)) return { shape, dtype, data: values }
   const data = allocate(dtype, size)
-  data.set(values as ReadonlyArray<number>)
+  data.set(values)
   return { shape, dtype, data }
 }

@@ -66,7 +66,7 @@ const make = (): DeviceService => {
           const own = schedule.buffers.map((buffer) => {
             if (buffer.role === "input" || buffer.role === "output") return undefined
             const memory = claim(buffer.dtype, buffer.length)
-            if (buffer.data !== undefined) memory.data.set(buffer.data)
+            if (buffer.data !== undefined) memory.data.set(buffer.exact ?? buffer.data)
             return memory
           })
           const run = (

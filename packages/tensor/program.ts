@@ -1,8 +1,9 @@
 import { Effect, Scope } from "effect"
 import { Device } from "./device.ts"
-import type { DeviceBuffer } from "./device.ts"
+import type { DeviceBuffer, DeviceService } from "./device.ts"
 import { DeviceArray, ownerOf, requireLive } from "./device_array.ts"
-import type { DType } from "./dtype.ts"
+import type { DType, HostData } from "./dtype.ts"
+import { isFloat } from "./dtype.ts"
 import type {
   ArrayGone,
   CompileError,
@@ -113,25 +114,70 @@ export type Compiled<I, O> = (
 
 const describe = (dtype: DType, shape: Shape): string => `${dtype} [${shape.join(", ")}]`
 
-const checkInput = (
-  program: string,
-  path: string,
-  spec: Spec,
-  value: Argument,
-): Effect.Effect<Exclude<Argument, number>, InputMismatch | ArrayGone> => {
-  if (typeof value === "number") {
-    if (spec.shape.length === 0) return Effect.succeed(makeHost([], [value], spec.dtype))
-  } else if (value.dtype === spec.dtype && sameShape(value.shape, spec.shape)) {
-    return value instanceof DeviceArray ? requireLive(value) : Effect.succeed(value)
+/** A number as an array of shape `[]`, rounded no more than the device does. */
+const oneNumber = (value: number, dtype: DType): HostArray => {
+  const data: HostData | ReadonlyArray<number> = isFloat(dtype) ? Float64Array.of(value) : [value]
+  return makeHost([], data, dtype)
+}
+
+const describeArgument = (value: unknown): string => {
+  if (value === undefined) return "nothing"
+  if (typeof value === "number") return "a number"
+  const { dtype, shape } = value as HostArray
+  return describe(dtype, shape)
+}
+
+/** Why `value` cannot be given for an input of `spec`, or `undefined` where it can. */
+const mismatch = (spec: Spec, value: Argument, device: DeviceService): string | undefined => {
+  if (typeof value === "number") return spec.shape.length === 0 ? undefined : "a number"
+  const found = describeArgument(value)
+  if (value.dtype !== spec.dtype || !sameShape(value.shape, spec.shape)) return found
+  if (value instanceof DeviceArray) {
+    if (value.device === device) return undefined
+    return `${found} of another device (${value.device.info.kind})`
   }
-  const found = typeof value === "number" ? "a number" : describe(value.dtype, value.shape)
-  const expected = describe(spec.dtype, spec.shape)
-  return Effect.fail(new InputMismatch({ program, input: path, expected, found }))
+  const { length } = value.data
+  return length === sizeOf(spec.shape) ? undefined : `${found} with ${length} values`
+}
+
+/** The arguments in the order of the specs, or what is missing or too much. */
+const matchInputs = (
+  program: string,
+  specs: ReadonlyArray<readonly [string, Spec]>,
+  inputs: unknown,
+): Effect.Effect<ReadonlyArray<Argument>, InputMismatch> => {
+  const given = Tree.entries(inputs) as ReadonlyArray<readonly [string, Argument]>
+  const fits = given.length === specs.length && given.every(([path], i) => path === specs[i]![0])
+  if (fits) return Effect.succeed(given.map(([, value]) => value))
+  const names = new Set(given.map(([path]) => path))
+  const missing = specs.find(([path]) => !names.has(path))
+  if (missing !== undefined) {
+    const [input, { dtype, shape }] = missing
+    const expected = describe(dtype, shape)
+    return Effect.fail(new InputMismatch({ program, input, expected, found: "nothing" }))
+  }
+  const known = new Set(specs.map(([path]) => path))
+  const [input, value] = given.find(([path]) => !known.has(path)) ?? given.at(-1)!
+  const found = describeArgument(value)
+  return Effect.fail(new InputMismatch({ program, input, expected: "nothing", found }))
 }
 
 /**
  * Compiles a program for the current device. The compiled program and its working memory belong
  * to the current scope.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { HostArray, Interpreter, Program, Spec, Tensor } from "@espalier/tensor"
+ *
+ * const double = Program.make("double", { x: Spec.f32([3]) }, ({ x }) => Tensor.add(x, x))
+ * const doubled = Effect.gen(function* () {
+ *   const run = yield* Program.compile(double)
+ *   return yield* Tensor.toArray(yield* run({ x: HostArray.make([3], [1, 2, 3]) }))
+ * }).pipe(Effect.scoped, Effect.provide(Interpreter.layer))
+ * console.log(await Effect.runPromise(doubled)) // [ 2, 4, 6 ]
+ * ```
  */
 export const compile = Effect.fn("Program.compile")(function* <I, O>(
   program: Program<I, O>,
@@ -141,7 +187,7 @@ export const compile = Effect.fn("Program.compile")(function* <I, O>(
   Device | Scope.Scope
 > {
   const device = yield* Device
-  const { schedule } = program
+  const { name, schedule } = program
   const executable = yield* device.compile(schedule)
   const specs = Tree.entries(program.inputs) as ReadonlyArray<readonly [string, Spec]>
   const results = Tree.leaves<Tensor>(program.outputs)
@@ -151,41 +197,73 @@ export const compile = Effect.fn("Program.compile")(function* <I, O>(
       schedule.inputs.indexOf(input),
     ]),
   )
+  const pathsUnder = (key: keyof I & string): ReadonlyArray<string> =>
+    Tree.entries(program.inputs[key], key).map(([path]) => path)
 
   return Effect.fnUntraced(function* (inputs, options = {}) {
     const owner = yield* ownerOf(yield* Scope.Scope)
-    const given = Tree.leaves<Argument>(inputs)
-    const donated = new Set(options.donate ?? [])
-    const temporary: Array<DeviceBuffer> = []
-    const taken: Array<DeviceArray> = []
-    const buffers: Array<DeviceBuffer> = []
+    const values = yield* matchInputs(name, specs, inputs)
+    const donated = new Set((options.donate ?? []).flatMap(pathsUnder))
     for (const [i, [path, spec]] of specs.entries()) {
-      const value = yield* checkInput(program.name, path, spec, given[i]!)
-      if (value instanceof DeviceArray) {
-        buffers.push(value.buffer)
-        if (donated.has(path.split(".")[0] as keyof I & string)) taken.push(value)
-        continue
+      const value = values[i]!
+      const found = mismatch(spec, value, device)
+      if (found !== undefined) {
+        const expected = describe(spec.dtype, spec.shape)
+        return yield* Effect.fail(new InputMismatch({ program: name, input: path, expected, found }))
       }
-      const buffer = yield* device.allocate(value.dtype, sizeOf(value.shape))
-      temporary.push(buffer)
-      yield* device.write(buffer, value.dtype, value.data)
-      buffers.push(buffer)
+      if (value instanceof DeviceArray) yield* requireLive(value)
     }
-    // A donated array given twice is still one buffer: it may be handed on only once.
-    const free = new Set(taken.map((array) => array.buffer))
-    const outputs: Array<DeviceBuffer> = []
-    for (const [i, { dtype, shape }] of results.entries()) {
-      const from = inPlace.get(i)
-      const reused = from === undefined ? undefined : buffers[from]
-      if (reused !== undefined && free.delete(reused)) outputs.push(reused)
-      else outputs.push(yield* device.allocate(dtype, sizeOf(shape)))
-    }
-    const arrays = results.map(
-      ({ dtype, shape }, i) => new DeviceArray(device, outputs[i]!, shape, dtype, owner),
-    )
-    for (const array of taken) array.leave(`it was donated to ${program.name}`)
-    yield* executable.run(buffers, outputs)
-    for (const buffer of [...temporary, ...free]) device.free(buffer)
+
+    /** Buffers that belong to this run until it hands them on. */
+    const held = new Set<DeviceBuffer>()
+    const claim = (dtype: DType, length: number) =>
+      Effect.map(device.allocate(dtype, length), (buffer) => {
+        held.add(buffer)
+        return buffer
+      })
+    const runOnce = Effect.gen(function* () {
+      const buffers: Array<DeviceBuffer> = []
+      const donations: Array<DeviceArray> = []
+      for (const [i, [path, spec]] of specs.entries()) {
+        const value = values[i]!
+        if (value instanceof DeviceArray) {
+          buffers.push(value.buffer)
+          if (donated.has(path)) donations.push(value)
+          continue
+        }
+        const host = typeof value === "number" ? oneNumber(value, spec.dtype) : value
+        const buffer = yield* claim(host.dtype, sizeOf(host.shape))
+        buffers.push(buffer)
+        yield* device.write(buffer, host.dtype, host.data)
+      }
+      // Memory is handed on only where nobody else looks at it: not when it is given for two inputs.
+      const reusable = new Set(
+        donations
+          .map((array) => array.buffer)
+          .filter((buffer) => buffers.indexOf(buffer) === buffers.lastIndexOf(buffer)),
+      )
+      const outputs: Array<DeviceBuffer> = []
+      for (const [i, { dtype, shape }] of results.entries()) {
+        const from = inPlace.get(i)
+        const buffer = from === undefined ? undefined : buffers[from]!
+        if (buffer !== undefined && reusable.delete(buffer)) outputs.push(buffer)
+        else outputs.push(yield* claim(dtype, sizeOf(shape)))
+      }
+      for (const array of donations) {
+        array.leave(`it was donated to ${name}`)
+        held.add(array.buffer)
+      }
+      yield* executable.run(buffers, outputs)
+      return outputs.map((buffer, i) => {
+        held.delete(buffer)
+        const { shape, dtype } = results[i]!
+        return new DeviceArray(device, buffer, shape, dtype, owner)
+      })
+    })
+    const giveBack = Effect.sync(() => {
+      for (const buffer of held) device.free(buffer)
+    })
+    const arrays = yield* Effect.ensuring(runOnce, giveBack)
     return Tree.fill<Tensor, DeviceArray, O>(program.outputs as O, arrays)
   }) as Compiled<I, O>
 })

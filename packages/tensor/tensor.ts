@@ -1,4 +1,5 @@
 import type { DType } from "./dtype.ts"
+import { ShapeError } from "./errors.ts"
 import type { Attributes, Operation } from "./ops/operation.ts"
 import type { Shape } from "./shape.ts"
 
@@ -28,6 +29,11 @@ export class Tensor implements TensorType {
     this.inputs = inputs
     this.attributes = attributes
     const { shape, dtype } = operation.infer(inputs, attributes)
+    if (!shape.every((extent) => Number.isInteger(extent) && extent > 0)) {
+      const shapes = [...inputs.map((input) => input.shape), shape]
+      const problem = "every extent of the result must be a whole number of at least 1"
+      throw new ShapeError({ operation: operation.name, shapes, problem })
+    }
     this.shape = shape
     this.dtype = dtype
   }

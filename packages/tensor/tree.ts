@@ -1,3 +1,5 @@
+import { StructureMismatch } from "./errors.ts"
+
 /**
  * Trees of arrays: nested plain objects and arrays whose leaves are anything with a shape and a
  * dtype, or plain numbers. Parameters, batches, optimiser states and caches are trees.
@@ -58,13 +60,17 @@ export const fill = <A, B, T>(tree: T, values: ReadonlyArray<B>): Mapped<T, A, B
   return map<A, B, T>(tree, () => values[next++]!)
 }
 
-/** Combines two trees of the same structure leaf by leaf. */
+/** Combines two trees leaf by leaf; throws `StructureMismatch` where their structures differ. */
 export const map2 = <A, B, C, T>(
   left: T,
   right: unknown,
   f: (left: A, right: B, path: string) => C,
 ): Mapped<T, A, C> => {
-  const others = leaves<B>(right)
+  const others = entries(right)
+  const own = entries(left)
+  const odd =
+    own.find(([path], i) => path !== others[i]?.[0]) ?? others.find((_, i) => i >= own.length)
+  if (odd !== undefined) throw new StructureMismatch({ path: odd[0] })
   let next = 0
-  return map<A, C, T>(left, (leaf, path) => f(leaf, others[next++]!, path))
+  return map<A, C, T>(left, (leaf, path) => f(leaf, others[next++]![1] as B, path))
 }

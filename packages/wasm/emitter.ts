@@ -91,9 +91,9 @@ export class KernelModule {
     return f
   }
 
-  /** Starts an exported kernel function: `(start, end, scratch, base of each operand)`. */
+  /** Starts an exported kernel function: `(start, end, scratch, shared, base of each operand)`. */
   kernel(name: string, operands: ReadonlyArray<Ir.Operand>): Emitter {
-    const f = this.builder.function(["i32", "i32", "i32", ...operands.map(() => "i32" as const)])
+    const f = this.builder.function(["i32", "i32", "i32", "i32", ...operands.map(() => "i32" as const)])
     this.builder.export(name, f)
     return new Emitter(this, f, operands)
   }
@@ -109,7 +109,10 @@ export class Emitter {
   readonly operands: ReadonlyArray<Ir.Operand>
   readonly start: Bound = { local: 0 }
   readonly end: Bound = { local: 1 }
+  /** Local with the address of this thread's own working memory. */
   readonly scratch = 2
+  /** Local with the address of the working memory that all threads see. */
+  readonly shared = 3
   readonly #temporaries: Array<number> = []
 
   constructor(
@@ -124,7 +127,7 @@ export class Emitter {
 
   /** The local with the address of an operand. */
   base(operand: number): number {
-    return 3 + operand
+    return 4 + operand
   }
 
   /** A vector local for the inside of one elementary function. */

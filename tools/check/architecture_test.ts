@@ -122,6 +122,14 @@ describe("imports", () => {
     )
   })
 
+  it("refuses an absolute path", () => {
+    assertOne(
+      problemsOf(cleanPackage("nn"), { "packages/nn/mod.ts": `export * from "/home/me/x.ts"\n` }),
+      "packages/nn/mod.ts:1:",
+      "one machine only",
+    )
+  })
+
   it("refuses what package.json does not declare", () => {
     assertOne(
       problemsOf(cleanPackage("nn"), {

@@ -27,3 +27,10 @@ export const workspaceLeftovers = (manifest: Manifest): ReadonlyArray<string> =>
 /** Packed files that no user needs. */
 export const superfluous = (files: ReadonlyArray<string>): ReadonlyArray<string> =>
   files.filter((file) => /_test\.|(?:^|\/)testing\/|\.config\.|\.tsbuildinfo$/.test(file))
+
+/**
+ * Whether a program failed only for want of a GPU on this machine, which is no fault of the package.
+ * `ESPALIER_REQUIRE_WEBGPU` makes it one.
+ */
+export const lacksAdapter = (output: string, environment = process.env): boolean =>
+  /\bDeviceUnavailable\b/.test(output) && environment["ESPALIER_REQUIRE_WEBGPU"] !== "1"

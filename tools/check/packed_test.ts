@@ -1,5 +1,5 @@
 import { assert, describe, it } from "vitest"
-import { firstProgram, superfluous, workspaceLeftovers } from "./packed.ts"
+import { firstProgram, lacksAdapter, superfluous, workspaceLeftovers } from "./packed.ts"
 import { codeBlocks } from "./readme.ts"
 
 describe("codeBlocks", () => {
@@ -42,5 +42,14 @@ describe("superfluous", () => {
   it("finds tests and configuration", () => {
     const tests = ["dist/a_test.js", "dist/testing/b.js", "dist/vitest.config.js"]
     assert.deepStrictEqual(superfluous(["dist/mod.js", "README.md", ...tests]), tests)
+  })
+})
+
+describe("lacksAdapter", () => {
+  it("excuses a missing GPU unless one is required", () => {
+    const output = "DeviceUnavailable: no adapter from vulkan"
+    assert.isTrue(lacksAdapter(output, {}))
+    assert.isFalse(lacksAdapter(output, { ESPALIER_REQUIRE_WEBGPU: "1" }))
+    assert.isFalse(lacksAdapter("TypeError", {}))
   })
 })

@@ -26,7 +26,9 @@ for (const [path, text] of Object.entries(packageFiles(name, manifest.engines.no
   mkdirSync(dirname(join(folder, path)), { recursive: true })
   writeFileSync(join(folder, path), text)
 }
-execFileSync("pnpm", ["install", "--no-frozen-lockfile"], { cwd: root, stdio: "inherit" })
+const say = { cwd: root, stdio: "inherit" } as const
+execFileSync("pnpm", ["install", "--no-frozen-lockfile"], say)
+execFileSync("pnpm", ["exec", "oxfmt", `packages/${name}`], say)
 
 console.log(`
 packages/${name} is ready. Next:

@@ -57,8 +57,6 @@ export const packageFiles = (
       declaration: true,
       sourceMap: false,
       customConditions: [],
-      // What Node and browsers have in common.
-      lib: ["es2024", "esnext.iterator", "webworker"],
       types: [],
     },
     include: ["**/*.ts"],

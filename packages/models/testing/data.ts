@@ -5,8 +5,7 @@ import { fileURLToPath } from "node:url"
 const workspace = join(dirname(fileURLToPath(import.meta.url)), "../../..")
 
 /** The folder of real data: `ESPALIER_DATA`, else `../shared/data` beside the workspace. */
-export const dataFolder: string =
-  process.env["ESPALIER_DATA"] ?? join(workspace, "../shared/data")
+export const dataFolder: string = process.env["ESPALIER_DATA"] ?? join(workspace, "../shared/data")
 
 /** True where the tests that need real data can run. */
 export const hasData: boolean = existsSync(join(dataFolder, "language-models/stories260K.bin"))

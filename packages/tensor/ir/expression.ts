@@ -157,7 +157,10 @@ export const reachable = (roots: ReadonlyArray<Expression>): ReadonlyArray<Expre
 export const dependsOn = (expression: Expression, index: number): boolean =>
   reachable([expression]).some((node) => node.kind === "variable" && node.index === index)
 
-/** An `i32` expression as `constant + Σ coefficient · atom`, where no atom is itself a sum. */
+/**
+ * An `i32` expression as `constant + Σ coefficient · atom`, where no atom is itself a sum. Like all
+ * `i32` arithmetic it wraps: constant and coefficients are 32-bit numbers.
+ */
 export interface Linear {
   readonly constant: number
   readonly terms: ReadonlyArray<{ readonly atom: Expression; readonly coefficient: number }>
@@ -169,7 +172,7 @@ export const linearForm = (expression: Expression): Linear => {
   let constant = 0
   const visit = (node: Expression, factor: number): void => {
     if (node.kind === "constant") {
-      constant += node.value * factor
+      constant = (constant + Math.imul(node.value, factor)) | 0
       return
     }
     if (node.kind === "binary") {
@@ -179,11 +182,11 @@ export const linearForm = (expression: Expression): Linear => {
         return
       }
       if (node.function === "multiply" && node.right.kind === "constant") {
-        visit(node.left, factor * node.right.value)
+        visit(node.left, Math.imul(factor, node.right.value))
         return
       }
     }
-    terms.set(node, (terms.get(node) ?? 0) + factor)
+    terms.set(node, ((terms.get(node) ?? 0) + factor) | 0)
   }
   visit(expression, 1)
   return {

@@ -13,16 +13,25 @@ const comparisons: ReadonlySet<BinaryFunction> = new Set([
   "lessEqual",
 ])
 
+type Range = readonly [number, number]
+
+const largest = 2147483647
+/** All of `i32`. */
+const everything: Range = [-largest - 1, largest]
+/** Bounds of a sum or product, which wraps when it leaves `i32`. */
+const within = (low: number, high: number): Range =>
+  low < everything[0] || high > largest ? everything : [low, high]
+
 /**
  * Makes interned expressions, simplified as they are made: constants fold, and `i32` index
  * arithmetic is kept in linear form so that a view of a view reads like one view.
  *
- * Index arithmetic assumes what index arithmetic may assume: no overflow, and no negative value
- * under a division or remainder.
+ * Simplified or not, an expression has the same value: sums wrap as `i32` does, and what holds only
+ * without overflow or for positive numbers is done only where the {@link range} proves it.
  */
 export class ExpressionBuilder {
   readonly #interned = new Map<string, Expression>()
-  readonly #ranges = new Map<Expression, readonly [number, number]>()
+  readonly #ranges = new Map<Expression, Range>()
 
   #intern(key: string, node: WithoutId<Expression>): Expression {
     const known = this.#interned.get(key)
@@ -157,8 +166,8 @@ export class ExpressionBuilder {
     return index
   }
 
-  /** Smallest and largest value an index expression can take. */
-  range(expression: Expression): readonly [number, number] {
+  /** Bounds of the value of an `i32` expression: all of `i32` where nothing better is known. */
+  range(expression: Expression): Range {
     const known = this.#ranges.get(expression)
     if (known !== undefined) return known
     const computed = this.#computeRange(expression)
@@ -166,9 +175,10 @@ export class ExpressionBuilder {
     return computed
   }
 
-  #computeRange(node: Expression): readonly [number, number] {
+  #computeRange(node: Expression): Range {
     if (node.kind === "constant") return [node.value, node.value]
     if (node.kind === "variable") return [0, node.extent - 1]
+    if (node.kind === "cast" && node.operand.dtype === "bool") return [0, 1]
     if (node.kind === "select") {
       const [a, b] = this.range(node.whenTrue)
       const [c, d] = this.range(node.whenFalse)
@@ -179,12 +189,12 @@ export class ExpressionBuilder {
       const [c, d] = this.range(node.right)
       switch (node.function) {
         case "add":
-          return [a + c, b + d]
+          return within(a + c, b + d)
         case "subtract":
-          return [a - d, b - c]
+          return within(a - d, b - c)
         case "multiply": {
           const products = [a * c, a * d, b * c, b * d]
-          return [Math.min(...products), Math.max(...products)]
+          return within(Math.min(...products), Math.max(...products))
         }
         case "minimum":
           return [Math.min(a, c), Math.min(b, d)]
@@ -199,7 +209,7 @@ export class ExpressionBuilder {
         default:
       }
     }
-    return [-Infinity, Infinity]
+    return everything
   }
 
   /** Rebuilds a linear form as an expression, terms in the order of their atoms' ids. */
@@ -219,41 +229,48 @@ export class ExpressionBuilder {
 
   #scale({ constant, terms }: Linear, factor: number): Linear {
     return {
-      constant: constant * factor,
-      terms: terms.map(({ atom, coefficient }) => ({ atom, coefficient: coefficient * factor })),
+      constant: Math.imul(constant, factor),
+      terms: terms.map(({ atom, coefficient }) => ({
+        atom,
+        coefficient: Math.imul(coefficient, factor),
+      })),
     }
   }
 
   #sum(left: Linear, right: Linear): Expression {
     const terms = new Map<Expression, number>()
     for (const { atom, coefficient } of [...left.terms, ...right.terms]) {
-      terms.set(atom, (terms.get(atom) ?? 0) + coefficient)
+      terms.set(atom, ((terms.get(atom) ?? 0) + coefficient) | 0)
     }
-    this.#joinQuotients(terms)
+    const joined = this.#joinQuotients(terms)
     return this.#fromLinear({
-      constant: left.constant + right.constant,
+      constant: (left.constant + right.constant + joined) | 0,
       terms: [...terms].map(([atom, coefficient]) => ({ atom, coefficient })),
     })
   }
 
-  /** `(x / d)·(c·d) + (x % d)·c` is `x·c`. */
-  #joinQuotients(terms: Map<Expression, number>): void {
-    for (const [atom, coefficient] of terms) {
-      if (atom.kind !== "binary" || atom.function !== "remainder" || coefficient === 0) continue
-      const divisor = atom.right
-      if (divisor.kind !== "constant") continue
-      const quotient = this.divide(atom.left, divisor.value)
-      if (terms.get(quotient) !== coefficient * divisor.value) continue
-      terms.set(atom, 0)
-      terms.set(quotient, 0)
-      const { constant, terms: inner } = linearForm(atom.left)
-      if (constant !== 0) terms.set(atom.left, (terms.get(atom.left) ?? 0) + coefficient)
-      else {
-        for (const term of inner) {
-          terms.set(term.atom, (terms.get(term.atom) ?? 0) + coefficient * term.coefficient)
+  /** `(x / d)·(c·d) + (x % d)·c` is `x·c`. Gives what that adds to the constant. */
+  #joinQuotients(terms: Map<Expression, number>): number {
+    let constant = 0
+    for (let again = true; again;) {
+      again = false
+      for (const [atom, coefficient] of terms) {
+        if (atom.kind !== "binary" || atom.function !== "remainder" || coefficient === 0) continue
+        const divisor = atom.right
+        if (divisor.kind !== "constant" || divisor.value <= 0) continue
+        const quotient = this.divide(atom.left, divisor.value)
+        if (terms.get(quotient) !== Math.imul(coefficient, divisor.value)) continue
+        terms.set(atom, 0)
+        terms.set(quotient, 0)
+        const whole = this.#scale(linearForm(atom.left), coefficient)
+        constant = (constant + whole.constant) | 0
+        for (const term of whole.terms) {
+          terms.set(term.atom, ((terms.get(term.atom) ?? 0) + term.coefficient) | 0)
         }
+        again = true
       }
     }
+    return constant
   }
 
   #index(name: BinaryFunction, left: Expression, right: Expression): Expression | undefined {
@@ -311,7 +328,13 @@ export class ExpressionBuilder {
     })
     if (this.range(rest)[0] < 0) return undefined
     return {
-      quotient: this.#scale({ constant: whole * divisor, terms: quotient }, 1 / divisor),
+      quotient: {
+        constant: whole,
+        terms: quotient.map(({ atom, coefficient }) => ({
+          atom,
+          coefficient: coefficient / divisor,
+        })),
+      },
       rest,
     }
   }
@@ -319,10 +342,18 @@ export class ExpressionBuilder {
   #divide(x: Expression, divisor: number): Expression | undefined {
     if (divisor === 1) return x
     const [low, high] = this.range(x)
-    if (low < 0) return undefined
+    if (divisor <= 0 || low < 0) return undefined
     if (high < divisor) return this.constant(0, "i32")
-    if (x.kind === "binary" && x.function === "divide" && x.right.kind === "constant") {
-      return this.divide(x.left, x.right.value * divisor)
+    if (x.kind === "binary" && x.right.kind === "constant" && x.right.value > 0) {
+      const inner = x.right.value
+      // The product of two divisors that does not fit i32 divides everything down to 0.
+      if (x.function === "divide") {
+        if (inner * divisor > largest) return this.constant(0, "i32")
+        return this.divide(x.left, inner * divisor)
+      }
+      if (x.function === "remainder" && inner % divisor === 0) {
+        return this.remainder(this.divide(x.left, divisor), inner / divisor)
+      }
     }
     const parts = this.#split(x, divisor)
     if (parts === undefined) return undefined
@@ -332,7 +363,7 @@ export class ExpressionBuilder {
   #remainder(x: Expression, divisor: number): Expression | undefined {
     if (divisor === 1) return this.constant(0, "i32")
     const [low, high] = this.range(x)
-    if (low < 0) return undefined
+    if (divisor <= 0 || low < 0) return undefined
     if (high < divisor) return x
     if (x.kind === "binary" && x.function === "remainder" && x.right.kind === "constant") {
       if (x.right.value % divisor === 0) return this.remainder(x.left, divisor)
@@ -340,46 +371,4 @@ export class ExpressionBuilder {
     const parts = this.#split(x, divisor)
     return parts === undefined ? undefined : this.remainder(parts.rest, divisor)
   }
-}
-
-/** Rebuilds expressions in another builder, replacing the nodes that `replace` answers for. */
-export const rewrite = (
-  builder: ExpressionBuilder,
-  replace: (node: Expression, recurse: (node: Expression) => Expression) => Expression | undefined,
-): ((expression: Expression) => Expression) => {
-  const done = new Map<Expression, Expression>()
-  const recurse = (node: Expression): Expression => {
-    const known = done.get(node)
-    if (known !== undefined) return known
-    const made = replace(node, recurse) ?? rebuild(node)
-    done.set(node, made)
-    return made
-  }
-  const rebuild = (node: Expression): Expression => {
-    switch (node.kind) {
-      case "constant":
-        return builder.constant(node.value, node.dtype)
-      case "variable":
-        return builder.variable(node.index, node.extent)
-      case "argument":
-        return builder.argument(node.slot, node.dtype)
-      case "load":
-        return builder.load(node.operand, recurse(node.index), node.dtype)
-      case "unary":
-        return builder.unary(node.function, recurse(node.operand))
-      case "binary":
-        return builder.binary(node.function, recurse(node.left), recurse(node.right))
-      case "select":
-        return builder.select(
-          recurse(node.condition),
-          recurse(node.whenTrue),
-          recurse(node.whenFalse),
-        )
-      case "cast":
-        return builder.cast(recurse(node.operand), node.dtype)
-      case "bitcast":
-        return builder.bitcast(recurse(node.operand), node.dtype)
-    }
-  }
-  return recurse
 }

@@ -87,7 +87,8 @@ export interface ContractKernel extends Common {
  * Rows of updates written into a `[rows, inner]` output that starts as operand `initial` (or as
  * zeros): for t ascending, `out[row(t), d] = combine(out[row(t), d], value(t, d))`. Variable 0 is t
  * (`updates` of them), variable 1 is d (`inner`). Rows outside `[0, rows)` are dropped. The output
- * may share memory with `initial`. `value` has no loads from `initial`.
+ * shares memory with `initial` only where `Schedule.inPlace` pairs them, and then neither `row` nor
+ * `value` loads from it; otherwise they may, and see it as it was.
  */
 export interface ScatterKernel extends Common {
   readonly kind: "scatter"

@@ -1,10 +1,11 @@
 /** The kernel IR: what every device reads. */
 export type * from "./expression.ts"
 export { children, dependsOn, linearForm, reachable, strideOf } from "./expression.ts"
-export { ExpressionBuilder, rewrite } from "./expression_builder.ts"
+export { ExpressionBuilder } from "./expression_builder.ts"
 export * as Scalar from "./evaluate_scalar.ts"
 export type * from "./kernel.ts"
 export { outputExtents, roots, variableExtents } from "./kernel.ts"
 export { printExpression, printKernel } from "./print.ts"
+export { rewrite } from "./rewrite.ts"
 export type * from "./schedule.ts"
 export { arenaAlignment } from "./schedule.ts"

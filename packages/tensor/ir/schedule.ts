@@ -10,6 +10,8 @@ export interface ScheduleBuffer {
   readonly role: "input" | "output" | "temporary" | "constant"
   /** Values of a constant. */
   readonly data?: HostData
+  /** The same values before they were rounded to `f32`, for readers that compute in `f64`. */
+  readonly exact?: Float64Array
   /** Byte offset of a temporary in the arena, a multiple of {@link arenaAlignment}. */
   readonly offset?: number
 }

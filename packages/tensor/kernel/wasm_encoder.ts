@@ -45,10 +45,10 @@ const littleEndian = (size: 4 | 8, value: number): ReadonlyArray<number> => {
   return [...new Uint8Array(view.buffer)]
 }
 
-const naturalAlignment = (name: string): number => {
-  if (name.includes("8")) return name.startsWith("v128.load8x8") ? 3 : name.startsWith("v128.") ? 4 : 0
-  if (name.includes("64") || name.startsWith("i64") || name.startsWith("f64")) return 3
-  return 2
+/** The exponent of two that an access may be aligned to; whole vectors count as four `f32`. */
+const alignmentOf = (name: string): number => {
+  if (/(load|store)(8|16)/.test(name)) return 0
+  return /load64|store64|^i64|^f64/.test(name) ? 3 : 2
 }
 
 /** A branch target: how deep the structured block is. */
@@ -162,11 +162,10 @@ export class FunctionBuilder {
   }
 
   /** A load or store at (address on the stack) + `offset`; `alignment` is the exponent of two. */
-  memory(name: Opcode, offset = 0, alignment?: number): this {
-    const full = name === "v128.load" || name === "v128.store"
+  memory(name: Opcode, offset = 0, alignment = alignmentOf(name)): this {
     this.#opcode(name)
     // Only atomics require their natural alignment; for the others it is a hint.
-    unsigned(this.#code, alignment ?? (full ? 2 : naturalAlignment(name)))
+    unsigned(this.#code, alignment)
     unsigned(this.#code, offset)
     return this
   }
@@ -180,7 +179,7 @@ export class FunctionBuilder {
 
   /** `v128.load32_lane`, `v128.store32_lane` and their like. */
   memoryLane(name: Opcode, lane: number, offset = 0): this {
-    this.memory(name, offset, name.includes("64") ? 3 : 2)
+    this.memory(name, offset)
     this.#code.push(lane)
     return this
   }

@@ -29,8 +29,7 @@ export const valueType = (dtype: DType): string => {
 }
 
 /** WGSL type of an element in memory: `bool` is stored as `u32`. */
-export const storageType = (dtype: DType): string =>
-  dtype === "bool" ? "u32" : valueType(dtype)
+export const storageType = (dtype: DType): string => (dtype === "bool" ? "u32" : valueType(dtype))
 
 const floatDigits = (value: number): string => {
   const digits = String(value)
@@ -131,17 +130,16 @@ export class Writer {
 
   /** Stores `value` as element `position` of a kernel operand. */
   store(operand: number, position: string, value: string): void {
-    const binding = this.#operandBinding[operand]!
-    const stored =
-      this.bindings[binding]!.dtype === "bool" ? `select(0u, 1u, ${value})` : value
+    const binding = this.#operandBinding[operand]
+    const stored = this.bindings[binding].dtype === "bool" ? `select(0u, 1u, ${value})` : value
     this.line(`b${binding}[${position}] = ${stored};`)
   }
 
   /** Element `index` of a kernel operand, as a value. */
   element(operand: number, index: string): string {
-    const binding = this.#operandBinding[operand]!
+    const binding = this.#operandBinding[operand]
     const text = `b${binding}[${index}]`
-    return this.bindings[binding]!.dtype === "bool" ? `(${text} != 0u)` : text
+    return this.bindings[binding].dtype === "bool" ? `(${text} != 0u)` : text
   }
 
   /**
@@ -180,7 +178,7 @@ export class Writer {
     for (const node of invariant) {
       if (children(node).length === 0 || frame.names.has(node)) continue
       const [text] = this.evaluate(frame, [node])
-      frame.names.set(node, this.#bind(text!))
+      frame.names.set(node, this.#bind(text))
     }
   }
 
@@ -219,9 +217,9 @@ export class Writer {
       case "constant":
         return this.literal(node.value, node.dtype)
       case "variable":
-        return frame.variables[node.index]!
+        return frame.variables[node.index]
       case "argument":
-        return frame.arguments[node.slot]!
+        return frame.arguments[node.slot]
       default:
     }
     const known = frame.names.get(node)

@@ -276,7 +276,8 @@ export const functionText = (names: Iterable<HelperName>): ReadonlyArray<string>
   const visit = (name: string): void => {
     if (done.has(name)) return
     done.add(name)
-    const { needs, code }: { needs: ReadonlyArray<string>; code: string } = functions[name as HelperName]
+    const { needs, code }: { needs: ReadonlyArray<string>; code: string } =
+      functions[name as HelperName]
     needs.forEach(visit)
     text.push(code)
   }

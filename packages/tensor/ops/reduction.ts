@@ -142,7 +142,7 @@ const attained = (g: Tensor, node: Tensor, axes: ReadonlyArray<number>): Tensor 
   const chosen = equal(x, spread(node, x.shape, axes))
   const count = sum(cast(chosen, x.dtype), axes)
   const part = spread(div(g, count), x.shape, axes)
-  return where(chosen, part, mul(part, 0))
+  return where(chosen, part, 0)
 }
 
 export const sumRow = plain("sum", {
@@ -201,7 +201,8 @@ const extremeLowering = (largest: boolean): Lowering<Axes> => ({
     return {
       name: largest ? "argmax" : "argmin",
       dtypes: [dtype, "i32"],
-      identity: [largest ? lowest(dtype) : highest(dtype), 2147483647],
+      // Position 0 is right whenever nothing beats the identity, and inside the array in any case.
+      identity: [largest ? lowest(dtype) : highest(dtype), 0],
       result: [pick(newValue, value), pick(newPosition, position)],
     }
   },

@@ -3,6 +3,7 @@ import type { Shape } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
 import { apply } from "../tensor.ts"
 import { flip, permute } from "./movement.ts"
+import { normalizeAxis } from "./movement_rules.ts"
 import type { Example, Operation } from "./operation.ts"
 import { defineOperation } from "./operation.ts"
 import { plainCombine } from "./reduction.ts"
@@ -57,7 +58,7 @@ export const cumsumRow: Operation<None> = defineOperation<None>({
 /** Inclusive running sum along `axis` (the last by default). */
 export const cumsum = (x: Tensor, axis = -1): Tensor => {
   const rank = x.shape.length
-  const at = axis < 0 ? axis + rank : axis
+  const at = rank === 0 ? -1 : normalizeAxis("cumsum", x.shape, axis)
   if (at === rank - 1) return apply(cumsumRow, [x], none)
   const axes = x.shape.map((_, i) => i)
   ;[axes[at], axes[rank - 1]] = [rank - 1, at]

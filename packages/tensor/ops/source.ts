@@ -4,6 +4,7 @@ import { wrap } from "../ir/evaluate_scalar.ts"
 import { forEachIndex, sizeOf } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
 import { apply } from "../tensor.ts"
+import { normalizeAxis } from "./movement_rules.ts"
 import { defineOperation } from "./operation.ts"
 
 type Typed = { readonly shape: ReadonlyArray<number>; readonly dtype: DType }
@@ -40,7 +41,10 @@ export const literalRow = defineOperation<Typed & { readonly data: HostData }>({
   tolerance: 0,
 })
 
-/** A small array that is part of the program, such as a table of rotations. */
+/**
+ * A small array that is part of the program, such as a table of rotations. Values of an `f32` array
+ * given in a `Float64Array` are rounded where the device is not an `f64` one.
+ */
 export const fromHost = ({ shape, dtype, data }: HostArray): Tensor =>
   apply(literalRow, [], { shape, dtype, data })
 
@@ -96,6 +100,6 @@ export const iotaRow = defineOperation<Typed & { readonly axis: number }>({
 
 /** The index along `axis` of a tensor of `shape`. */
 export const iota = (shape: ReadonlyArray<number>, axis: number, dtype: DType = "i32"): Tensor =>
-  apply(iotaRow, [], { shape, dtype, axis })
+  apply(iotaRow, [], { shape, dtype, axis: normalizeAxis("iota", shape, axis) })
 
 export const sourceRows = [inputRow, literalRow, scalarRow, iotaRow]

@@ -1,8 +1,9 @@
 import type { Expression } from "../ir/expression.ts"
 import { reachable } from "../ir/expression.ts"
-import { ExpressionBuilder, rewrite } from "../ir/expression_builder.ts"
+import { ExpressionBuilder } from "../ir/expression_builder.ts"
 import type { Kernel } from "../ir/kernel.ts"
 import { roots, variableExtents } from "../ir/kernel.ts"
+import { rewrite } from "../ir/rewrite.ts"
 
 /** A run of loops of one kernel; merging never crosses a group's border. */
 type Groups = ReadonlyArray<ReadonlyArray<number>>

@@ -36,7 +36,7 @@ const isPointwise = (node: GraphNode): boolean => node.tensor.operation.lower.ki
 export const isZeros = (node: GraphNode): boolean => {
   const { name } = node.tensor.operation
   if (name === "broadcast" || name === "reshape") return isZeros(node.inputs[0]!)
-  return name === "scalar" && node.tensor.attributes["value"] === 0
+  return name === "scalar" && Object.is(node.tensor.attributes["value"], 0)
 }
 
 /** Elements of a node read more often than once each by one of its users. */
@@ -47,61 +47,84 @@ const repeats = (user: GraphNode, input: GraphNode): boolean => {
   return sizeOf(user.tensor.shape) > sizeOf(input.tensor.shape)
 }
 
-export const planFusion = (nodes: ReadonlyArray<GraphNode>): FusionPlan => {
+/** The buffers that each node reads when it is computed in place, given what is stored. */
+const readsOf = (
+  nodes: ReadonlyArray<GraphNode>,
+  stored: ReadonlySet<GraphNode>,
+): ReadonlyMap<GraphNode, ReadonlySet<GraphNode>> => {
+  const reads = new Map<GraphNode, ReadonlySet<GraphNode>>()
+  for (const node of nodes) {
+    const own = node.inputs.flatMap((input) =>
+      isSource(input) || stored.has(input) ? [input] : [...reads.get(input)!],
+    )
+    reads.set(node, new Set(own))
+  }
+  return reads
+}
+
+/**
+ * Which nodes are worth storing: results of folds and products, outputs, and what would otherwise be
+ * computed too often or make one expression too long.
+ */
+const chooseStored = (nodes: ReadonlyArray<GraphNode>): Set<GraphNode> => {
   const stored = new Set<GraphNode>()
   const work = new Map<GraphNode, number>()
-  const operands = new Map<GraphNode, ReadonlySet<GraphNode>>()
-  const position = new Map(nodes.map((node, index) => [node, index]))
-
   const store = (node: GraphNode): void => {
     if (isSource(node)) return
     stored.add(node)
     work.set(node, 0)
-    operands.set(node, new Set([node]))
   }
-  const measure = (node: GraphNode): void => {
-    const own = isPointwise(node) ? (costs[node.tensor.operation.name] ?? 1) : 0
-    let total = own
-    const reads = new Set<GraphNode>()
-    for (const input of node.inputs) {
-      total += work.get(input)!
-      for (const operand of operands.get(input)!) reads.add(operand)
-    }
+  const measure = (node: GraphNode): number => {
+    let total = isPointwise(node) ? (costs[node.tensor.operation.name] ?? 1) : 0
+    for (const input of node.inputs) total += work.get(input)!
     work.set(node, total)
-    operands.set(node, reads)
+    return total
   }
-
   for (const node of nodes) {
-    if (isSource(node)) {
-      work.set(node, 0)
-      operands.set(node, new Set([node]))
-      continue
-    }
     const { lower } = node.tensor.operation
     for (const input of node.inputs) {
       const limit = lower.kind === "contract" ? cheap + 1 : cheap
       if (repeats(node, input) && work.get(input)! > limit) store(input)
     }
     if (lower.kind === "scatter" && !isZeros(node.inputs[0]!)) store(node.inputs[0]!)
-    measure(node)
-    // Too much for one kernel: store inputs, the largest first, until it fits.
-    const bySize = [...node.inputs].sort((a, b) => operands.get(b)!.size - operands.get(a)!.size)
-    for (const input of bySize) {
-      const fits = operands.get(node)!.size < maximumOperands && work.get(node)! <= maximumWork
-      if (fits) break
-      store(input)
-      measure(node)
-    }
-    if (isAnchor(node)) store(node)
-    else if (node.isOutput) store(node)
-    else if (node.users.size > 1 && work.get(node)! > cheap) store(node)
+    const byWork = [...node.inputs].sort((a, b) => work.get(b)! - work.get(a)!)
+    for (const input of byWork) if (measure(node) > maximumWork) store(input)
+    const shared = node.users.size > 1 && measure(node) > cheap
+    if (isAnchor(node) || node.isOutput || shared) store(node)
+    else measure(node)
   }
+  return stored
+}
 
+/** Stores more until no kernel binds more buffers than a device can. */
+const limitOperands = (nodes: ReadonlyArray<GraphNode>, stored: Set<GraphNode>): void => {
+  for (let again = true; again;) {
+    again = false
+    let reads = readsOf(nodes, stored)
+    for (const node of nodes) {
+      const own = reads.get(node)!
+      // One binding is the output's.
+      if (own.size < maximumOperands || isSource(node)) continue
+      const candidates = node.inputs.filter((input) => !isSource(input) && !stored.has(input))
+      const [most] = candidates.sort((a, b) => reads.get(b)!.size - reads.get(a)!.size)
+      if (most === undefined) continue
+      stored.add(most)
+      again = true
+      reads = readsOf(nodes, stored)
+    }
+  }
+}
+
+export const planFusion = (nodes: ReadonlyArray<GraphNode>): FusionPlan => {
+  const position = new Map(nodes.map((node, index) => [node, index]))
+  const stored = chooseStored(nodes)
+  limitOperands(nodes, stored)
+  const reads = readsOf(nodes, stored)
   const anchor = new Map<GraphNode, GraphNode>()
   const claimed = new Set<GraphNode>()
   for (const node of nodes) {
     if (!stored.has(node) || !isAnchor(node)) continue
-    const end = epilogue(node, stored, claimed, operands)
+    const end = epilogue(node, stored, claimed, reads)
     anchor.set(end, node)
     if (end !== node) stored.delete(node)
     stored.add(end)
@@ -115,10 +138,10 @@ const epilogue = (
   start: GraphNode,
   stored: ReadonlySet<GraphNode>,
   claimed: Set<GraphNode>,
-  operands: ReadonlyMap<GraphNode, ReadonlySet<GraphNode>>,
+  reads: ReadonlyMap<GraphNode, ReadonlySet<GraphNode>>,
 ): GraphNode => {
   if (start.tensor.operation.lower.kind === "scatter") return start
-  const reads = new Set(start.inputs.flatMap((input) => [...operands.get(input)!]))
+  const bound = new Set(reads.get(start)!)
   let end = start
   while (end.users.size === 1 && !end.isOutput) {
     const [user] = end.users
@@ -127,10 +150,11 @@ const epilogue = (
     if (!reshapes && !sameShape(user!.tensor.shape, end.tensor.shape)) break
     const more = user!.inputs
       .filter((input) => input !== end)
-      .flatMap((input) => [...operands.get(input)!])
-      .filter((operand) => operand !== start)
-    if (new Set([...reads, ...more]).size + 1 > maximumOperands) break
-    for (const operand of more) reads.add(operand)
+      .flatMap((input) =>
+        isSource(input) || stored.has(input) ? [input] : [...reads.get(input)!],
+      )
+    if (new Set([...bound, ...more]).size + 1 > maximumOperands) break
+    for (const operand of more) bound.add(operand)
     claimed.add(user!)
     end = user!
     if (stored.has(user!)) break

@@ -43,6 +43,7 @@ const attributeKey = (attributes: Attributes, dataIds: Map<object, number>): str
     .sort()
     .map((key) => {
       const value = attributes[key]!
+      if (Object.is(value, -0)) return `${key}=-0`
       if (!ArrayBuffer.isView(value)) return `${key}=${String(value)}`
       if (!dataIds.has(value)) dataIds.set(value, dataIds.size)
       return `${key}=#${dataIds.get(value)}`

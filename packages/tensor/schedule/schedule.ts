@@ -1,5 +1,7 @@
 import type { HostData } from "../dtype.ts"
 import { Sha256 } from "../hash.ts"
+import { reachable } from "../ir/expression.ts"
+import { roots } from "../ir/kernel.ts"
 import { printKernel } from "../ir/print.ts"
 import type { Schedule, ScheduleBuffer, ScheduleStep } from "../ir/schedule.ts"
 import { sizeOf } from "../shape.ts"
@@ -18,7 +20,11 @@ class BufferTable {
   add(tensor: Tensor, role: ScheduleBuffer["role"], data?: HostData): number {
     const id = this.list.length
     const { dtype, shape } = tensor
-    this.list.push({ id, dtype, length: sizeOf(shape), role, ...(data && { data }) })
+    const entry = { id, dtype, length: sizeOf(shape), role }
+    if (data === undefined) this.list.push(entry)
+    else if (data instanceof Float64Array && dtype !== "f64") {
+      this.list.push({ ...entry, data: Float32Array.from(data), exact: data })
+    } else this.list.push({ ...entry, data })
     return id
   }
 
@@ -37,8 +43,8 @@ class BufferTable {
 }
 
 /**
- * Outputs that a scatter may write over the input it starts from: nothing reads that input later,
- * and no other output takes it.
+ * Outputs that a scatter may write over the input it starts from: nothing else reads that input,
+ * neither the updates themselves nor a later step, and no other output takes it.
  */
 const findInPlace = (
   steps: ReadonlyArray<ScheduleStep>,
@@ -51,8 +57,11 @@ const findInPlace = (
     const input = step.buffers[kernel.initial]!
     const output = step.buffers[kernel.outputs[0]!.operand]!
     const later = steps.slice(at + 1).some((other) => other.buffers.includes(input))
+    const own = reachable(roots(kernel)).some(
+      (node) => node.kind === "load" && node.operand === kernel.initial,
+    )
     const fits = buffers[input]!.role === "input" && buffers[output]!.role === "output"
-    if (!fits || later || taken.has(input)) return []
+    if (!fits || own || later || taken.has(input)) return []
     taken.add(input)
     return [{ output, input }]
   })
@@ -63,9 +72,9 @@ const hashOf = (
   steps: ReadonlyArray<ScheduleStep>,
 ): string => {
   const hash = new Sha256()
-  for (const { dtype, length, role, data } of buffers) {
+  for (const { dtype, length, role, data, exact } of buffers) {
     hash.update(`${role} ${dtype} ${length}\n`)
-    if (data !== undefined) hash.update(data)
+    if (data !== undefined) hash.update(exact ?? data)
   }
   for (const step of steps) hash.update(`${printKernel(step.kernel)}\non ${step.buffers.join(" ")}\n`)
   return hash.digest()

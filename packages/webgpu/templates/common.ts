@@ -1,4 +1,6 @@
-import { Ir, Wgsl } from "@espalier/tensor"
+import type { Wgsl } from "@espalier/tensor"
+import { Ir } from "@espalier/tensor"
+import type { Strategy } from "./strategy.ts"
 
 /** A kernel as WGSL, and how many workgroups run it. */
 export interface Lowered {
@@ -25,6 +27,13 @@ export const grid = (groups: number): readonly [number, number, number] => {
   return [Math.ceil(groups / rows), rows, 1]
 }
 
+/**
+ * A loop bound. Where loops should stay loops, the compiler is kept from knowing it: no workgroup
+ * has a third coordinate, but that is known at run time only.
+ */
+export const loopBound = (extent: number, { unroll }: Strategy): string =>
+  unroll || extent < 5 ? `${extent}` : `${extent} + i32(group.z)`
+
 /** The linear number of this workgroup in a {@link grid} of `groups`, as an `i32`. */
 export const groupIndex = (groups: number): string => {
   const [width, rows] = grid(groups)
@@ -47,35 +56,52 @@ export const positions = (
   return [width, rows, 1]
 }
 
+/** Loop variables that `roots` read, apart from those inside expressions that have a name. */
+const usedVariables = (
+  roots: ReadonlyArray<Ir.Expression>,
+  names: ReadonlyMap<Ir.Expression, string>,
+): ReadonlySet<number> => {
+  const used = new Set<number>()
+  const seen = new Set<Ir.Expression>()
+  const visit = (node: Ir.Expression): void => {
+    if (seen.has(node) || names.has(node)) return
+    seen.add(node)
+    if (node.kind === "variable") used.add(node.index)
+    Ir.children(node).forEach(visit)
+  }
+  roots.forEach(visit)
+  return used
+}
+
 /**
- * Names the loop variables `first …` of the row-major `position` in `extents`, those that `roots`
- * use; variables of other loops keep the text they have in `names`.
+ * Names loop variables `first …`, of the row-major `position` in `extents`, as far as `roots` read
+ * them, in `frame`.
  */
 export const delinearize = (
   writer: Wgsl.Writer,
+  frame: MutableFrame,
   position: string,
   extents: ReadonlyArray<number>,
   first: number,
-  names: Array<string>,
   roots: ReadonlyArray<Ir.Expression>,
 ): void => {
-  const used = new Set<number>()
-  for (const node of Ir.reachable(roots)) if (node.kind === "variable") used.add(node.index)
-  let stride = product(extents)
+  const used = usedVariables(roots, frame.names)
+  const total = product(extents)
+  let stride = total
   for (const [axis, extent] of extents.entries()) {
-    const outermost = stride === product(extents)
-    stride /= extent
+    const outermost = stride === total
+    stride /= Math.max(1, extent)
     const index = first + axis
-    names[index] = "0"
-    if (extent === 1 || !used.has(index)) continue
-    const quotient = stride === 1 ? position : `${position} / ${stride}`
-    const text = outermost ? quotient : `(${quotient}) % ${extent}`
+    frame.variables[index] = "0"
+    if (extent <= 1 || !used.has(index)) continue
+    const quotient = stride === 1 ? position : `(${position} / ${stride})`
+    const text = outermost ? quotient : `${quotient} % ${extent}`
     if (text === position) {
-      names[index] = position
+      frame.variables[index] = position
       continue
     }
-    names[index] = writer.name("v")
-    writer.line(`let ${names[index]} = ${text};`)
+    frame.variables[index] = writer.name("v")
+    writer.line(`let ${frame.variables[index]} = ${text};`)
   }
 }
 
@@ -92,8 +118,8 @@ export const recognizePosition = (
   const strides = new Map<number, number>()
   let stride = 1
   for (let axis = extents.length - 1; axis >= 0; axis--) {
-    if (extents[axis]! > 1) strides.set(axis, stride)
-    stride *= extents[axis]!
+    if (extents[axis] > 1) strides.set(axis, stride)
+    stride *= extents[axis]
   }
   for (const node of Ir.reachable(roots)) {
     if (node.kind !== "binary" || node.function !== "add" || node.dtype !== "i32") continue
@@ -109,9 +135,33 @@ export const recognizePosition = (
   }
 }
 
-/** A frame whose names are its own, over the variables and arguments given. */
-export const frameOf = (
-  variables: ReadonlyArray<string>,
-  args: ReadonlyArray<string> = [],
+/** A frame under construction: loop variables get their text as the loops are opened. */
+export interface MutableFrame extends Wgsl.Frame {
+  readonly variables: Array<string>
+}
+
+/** A frame that starts with the variables and names of `outer`. */
+export const frameIn = (
   outer?: Wgsl.Frame,
-): Wgsl.Frame => ({ variables, arguments: args, names: new Map(outer?.names) })
+  args: ReadonlyArray<string> = outer?.arguments ?? [],
+): MutableFrame => ({
+  variables: [...(outer?.variables ?? [])],
+  arguments: args,
+  names: new Map(outer?.names),
+})
+
+/** Stores every output of a kernel at `position`. */
+export const storeOutputs = (
+  writer: Wgsl.Writer,
+  frame: Wgsl.Frame,
+  outputs: ReadonlyArray<Ir.Output>,
+  position: string,
+): void => {
+  const values = writer.evaluate(
+    frame,
+    outputs.map((output) => output.value),
+  )
+  for (const [index, output] of outputs.entries()) {
+    writer.store(output.operand, position, values[index])
+  }
+}

@@ -1,7 +1,14 @@
 import type { Ir } from "@espalier/tensor"
 import { Wgsl } from "@espalier/tensor"
 import type { Bindings, Lowered } from "./common.ts"
-import { delinearize, frameOf, positions, product, recognizePosition } from "./common.ts"
+import {
+  delinearize,
+  frameIn,
+  positions,
+  product,
+  recognizePosition,
+  storeOutputs,
+} from "./common.ts"
 import type { Strategy } from "./strategy.ts"
 
 /** One invocation an element. */
@@ -9,13 +16,9 @@ export const lowerMap = (kernel: Ir.MapKernel, bound: Bindings, strategy: Strate
   const writer = new Wgsl.Writer(bound.bindings, bound.operandBinding)
   const roots = kernel.outputs.map((output) => output.value)
   const workgroups = positions(writer, product(kernel.loops), strategy.lanes)
-  const variables: Array<string> = []
-  const frame = frameOf(variables)
+  const frame = frameIn()
   recognizePosition(frame, "position", kernel.loops, roots)
-  delinearize(writer, "position", kernel.loops, 0, variables, unnamed(roots, frame))
-  const values = writer.evaluate(frame, roots)
-  for (const [index, output] of kernel.outputs.entries()) {
-    writer.store(output.operand, "position", values[index]!)
-  }
+  delinearize(writer, frame, "position", kernel.loops, 0, roots)
+  storeOutputs(writer, frame, kernel.outputs, "position")
   return { code: writer.shader(strategy.lanes), workgroups }
 }

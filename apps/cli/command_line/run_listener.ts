@@ -1,0 +1,97 @@
+import type { RunEvent } from "@espalier/pipeline"
+import { Clock, Effect } from "effect"
+import { formatBar, makeMeter } from "./progress_meter.ts"
+import { errorLines, reportDefect } from "./report_error.ts"
+import { formatSeconds } from "./table.ts"
+
+/** Where a listener writes. */
+export interface Screen {
+  readonly write: (text: string) => Effect.Effect<void>
+  /** On a terminal the last line is a bar that is painted over. */
+  readonly isTerminal: boolean
+  readonly columns: number
+}
+
+const repaintEvery = 100
+const lineEvery = 5_000
+
+/** Tells a run on standard error: a bar on a terminal, a line now and then elsewhere. */
+export const makeRunListener = (screen: Screen) => {
+  let meter = makeMeter()
+  let lastTold = 0
+  let painted = false
+
+  const line = (text: string) =>
+    Effect.suspend(() => {
+      const erase = painted ? "\r\u001b[K" : ""
+      painted = false
+      return screen.write(`${erase}${text}\n`)
+    })
+
+  const paint = (text: string) =>
+    Effect.suspend(() => {
+      painted = true
+      const room = Math.max(10, screen.columns - 1)
+      return screen.write(`\r\u001b[K${Array.from(text).slice(0, room).join("")}`)
+    })
+
+  return (event: RunEvent): Effect.Effect<void> =>
+    Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      switch (event._tag) {
+        case "RunStarted":
+          return yield* line(`${event.name}: ${event.steps} steps, run ${event.run}`)
+        case "StepStarted": {
+          meter = makeMeter()
+          lastTold = now
+          const text = `[${event.index}/${event.steps}] ${event.id} (${event.use}): ${event.reasons.join(", ")}`
+          return yield* screen.isTerminal ? Effect.andThen(line(text), paint("  …")) : line(text)
+        }
+        case "StepProgress": {
+          const { completed, total } = event.update
+          const { task, fraction, text } = meter(event.update, now)
+          if (screen.isTerminal) {
+            if (now - lastTold < repaintEvery && completed !== total) return
+            lastTold = now
+            const bar = fraction === undefined ? "" : `${formatBar(fraction, 24)} `
+            return yield* paint(`  ${bar}${task}: ${text}`)
+          }
+          if (now - lastTold < lineEvery) return
+          lastTold = now
+          const percent = fraction === undefined ? "" : `${Math.floor(fraction * 100)} %, `
+          return yield* line(`  ${event.id}: ${task}: ${percent}${text}`)
+        }
+        case "StepNotice":
+          return yield* line(`  note: ${event.id}: ${event.message}`)
+        case "StepFinished": {
+          const { record, id, cause } = event
+          const head = `[${event.index}/${event.steps}] ${id}:`
+          switch (record.status) {
+            case "cached":
+              yield* line(`${head} from the cache`)
+              for (const notice of record.notices) yield* line(`  note: ${id}: ${notice}`)
+              return
+            case "done": {
+              const { hostFallbacks } = record
+              const host =
+                hostFallbacks.length === 0 ? "" : ` (on the host: ${hostFallbacks.join(", ")})`
+              return yield* line(`${head} done in ${formatSeconds(record.seconds)}${host}`)
+            }
+            case "skipped":
+              return yield* line(`${head} skipped, ${record.reason ?? ""}`)
+            case "failed": {
+              yield* line(`${head} failed after ${formatSeconds(record.seconds)}`)
+              if (record.error === undefined) return
+              if (record.error.tag === "Defect" && cause !== undefined) {
+                return yield* reportDefect(`step ${id}: `, cause)
+              }
+              const { message, hint } = record.error
+              return yield* screen.write(errorLines(`step ${id}: ${message}`, hint))
+            }
+          }
+        }
+        case "RunFinished":
+          return painted ? yield* screen.write("\r\u001b[K") : undefined
+      }
+    })
+}

@@ -1,0 +1,77 @@
+import { createHash } from "node:crypto"
+import { readdirSync, readFileSync } from "node:fs"
+import { dirname, join, relative, sep } from "node:path"
+import { fileURLToPath } from "node:url"
+import { Schema } from "effect"
+
+const Manifest = Schema.fromJsonString(
+  Schema.Struct({
+    name: Schema.String,
+    version: Schema.String,
+    dependencies: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+  }),
+)
+
+const readManifest = (file: string) =>
+  Schema.decodeUnknownSync(Manifest)(readFileSync(file, "utf8"))
+
+/** What cannot change a result: tests, settings, and how results are shown and kept. */
+const ignored = /^(node_modules|dist|testing|command_line)$|_test\.ts$|\.config\.ts$/
+
+/** A hash of a package's sources, so that a result computed by other code is not taken for this one's. */
+export const sourceHash = (folder: string): string => {
+  const hash = createHash("sha256")
+  const visit = (at: string) => {
+    const entries = readdirSync(at, { withFileTypes: true })
+    for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+      if (ignored.test(entry.name)) continue
+      const file = join(at, entry.name)
+      if (entry.isDirectory()) visit(file)
+      else if (entry.name.endsWith(".ts")) {
+        const content = readFileSync(file)
+        const name = relative(folder, file).split(sep).join("/")
+        hash.update(`${name}\n${content.length}\n`).update(content)
+      }
+    }
+  }
+  visit(folder)
+  return hash.digest("hex").slice(0, 12)
+}
+
+const packageFolder = (file: string): string => {
+  for (let at = dirname(file); ; at = dirname(at)) {
+    try {
+      readFileSync(join(at, "package.json"))
+      return at
+    } catch (error) {
+      if (dirname(at) === at) throw error
+    }
+  }
+}
+
+/** How results are shown, kept and followed is not what they depend on. */
+const withoutEffectOnResults = ["@espalier/pipeline", "@espalier/runtime"]
+
+/**
+ * The versions of the packages that results depend on. Run from source, a version is followed by a
+ * hash of the sources: whoever changes the code gets new results, not the cached ones of before.
+ */
+export const packageVersions = (): Readonly<Record<string, string>> => {
+  const here = fileURLToPath(import.meta.url)
+  const fromSource = here.endsWith(".ts")
+  const own = packageFolder(here)
+  const manifest = readManifest(join(own, "package.json"))
+  const versionOf = (folder: string): [string, string] => {
+    const { name, version } = readManifest(join(folder, "package.json"))
+    const exact = fromSource && !withoutEffectOnResults.includes(name)
+    return [name, exact ? `${version}+${sourceHash(folder)}` : version]
+  }
+  const others = Object.keys(manifest.dependencies ?? {})
+    .filter((name) => name.startsWith("@espalier/"))
+    .map((name) => dirname(fileURLToPath(import.meta.resolve(`${name}/package.json`))))
+  return Object.fromEntries([own, ...others].map(versionOf))
+}
+
+/** The version of this command. */
+export const ownVersion = (): string =>
+  readManifest(join(packageFolder(fileURLToPath(import.meta.url)), "package.json")).version

@@ -1,0 +1,45 @@
+import { DeviceUnavailable, PipelineDevice } from "@espalier/pipeline"
+import { Device } from "@espalier/tensor"
+import * as Wasm from "@espalier/wasm"
+import * as WebGpu from "@espalier/webgpu"
+import { Effect, Layer } from "effect"
+import type { DeviceChoice } from "./command_line/application.ts"
+
+/** What a pipeline needs to know of the tensor device, taken from it. */
+const describe: Layer.Layer<PipelineDevice, never, Device> = Layer.effect(
+  PipelineDevice,
+  Effect.map(Device, ({ info, statistics }) => ({
+    kind: info.kind,
+    adapter: info.adapter,
+    software: info.software,
+    dispatches: () => statistics().dispatches,
+    // Threads do not change results, so the wasm device is one device whatever the machine.
+    fingerprint: info.kind === "wasm" ? "wasm" : `${info.kind} ${info.adapter}`,
+  })),
+)
+
+const devices: Readonly<Record<DeviceChoice, Layer.Layer<Device, DeviceUnavailable>>> = {
+  wasm: Wasm.layer(),
+  webgpu: WebGpu.layer({ software: "allow" }).pipe(
+    Layer.catch(({ lookedFor, hint }) =>
+      Layer.effect(
+        Device,
+        new DeviceUnavailable({
+          device: "webgpu",
+          detail: `looked for ${lookedFor.join(", ")}`,
+          hint,
+        }),
+      ),
+    ),
+  ),
+  auto: WebGpu.layer({ software: false }).pipe(Layer.catch(() => Wasm.layer())),
+}
+
+/**
+ * The device of a run: `wasm`, `webgpu` (a software adapter where there is no other), or `auto`: a
+ * hardware adapter where there is one, else `wasm`.
+ */
+export const deviceLayer = (
+  choice: DeviceChoice,
+): Layer.Layer<Device | PipelineDevice, DeviceUnavailable> =>
+  Layer.provideMerge(describe, devices[choice])

@@ -1,0 +1,62 @@
+import { countLlamaParameters, perplexity } from "@espalier/models"
+import { Step } from "@espalier/pipeline"
+import { Effect, Schema } from "effect"
+import { Model } from "../artifacts/model.ts"
+import { Text } from "../artifacts/text.ts"
+import { readModel } from "./model_files.ts"
+import { windowFields, windowsOf } from "./windows.ts"
+
+/** `model/load`: a model from files. */
+export const modelLoad = Step.define({
+  use: "model/load",
+  description: "Reads a llama2.c checkpoint (v0, v1, v2) or a folder in the Hugging Face layout.",
+  version: 1,
+  config: Schema.Struct({
+    path: Schema.String.annotate({ description: "the checkpoint, or the folder" }),
+    tokenizer: Schema.optionalKey(
+      Schema.String.annotate({ description: "the tokenizer's file; a folder may hold its own" }),
+    ),
+  }),
+  paths: ["path", "tokenizer"],
+  outputs: { model: Model },
+  run: ({ paths }) =>
+    Effect.gen(function* () {
+      const value = yield* readModel(paths.path, paths.tokenizer)
+      const { config } = value.model
+      return {
+        outputs: { model: value },
+        metrics: {
+          parameters: countLlamaParameters(config),
+          layers: config.layers,
+          context: config.contextLength,
+          vocabulary: config.vocabularySize,
+        },
+      }
+    }),
+})
+
+/** `model/perplexity`: how well a model predicts a text. */
+export const modelPerplexity = Step.define({
+  use: "model/perplexity",
+  description: "Perplexity over non-overlapping windows of a text; the tail is dropped.",
+  version: 1,
+  config: Schema.Struct(windowFields),
+  inputs: {
+    model: { type: Model, description: "the model" },
+    text: { type: Text, description: "the text it has to predict" },
+  },
+  usesDevice: true,
+  run: ({ config, inputs }) =>
+    Effect.gen(function* () {
+      const windows = yield* windowsOf(inputs.model, inputs.text, config)
+      const measured = yield* perplexity(inputs.model.model, windows, { batch: config.batch })
+      return {
+        metrics: {
+          perplexity: measured.perplexity,
+          tokens: measured.tokens,
+          windows: measured.windows,
+          window: measured.window,
+        },
+      }
+    }),
+})

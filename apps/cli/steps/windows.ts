@@ -1,0 +1,54 @@
+import { cutWindows, tokenStream } from "@espalier/models"
+import { Notices } from "@espalier/runtime"
+import { Effect, Schema } from "effect"
+import type { ModelValue } from "../artifacts/model.ts"
+import type { TextValue } from "../artifacts/text.ts"
+
+const Count = Schema.Int.check(Schema.isGreaterThan(0))
+
+/** The configuration keys of every step that reads text through a model. */
+export const windowFields = {
+  window: Schema.Int.check(Schema.isGreaterThan(1)).annotate({ description: "tokens per window" }),
+  join: Schema.String.pipe(Schema.withDecodingDefault(Effect.succeed("documents"))).annotate({
+    description: '"documents", or the text between documents ("\\n\\n" is the WikiText protocol)',
+  }),
+  batch: Count.pipe(Schema.withDecodingDefault(Effect.succeed(8))).annotate({
+    description: "windows that run at once",
+  }),
+}
+
+/** The keys of steps that calibrate on some of the windows. */
+export const calibrationFields = {
+  ...windowFields,
+  samples: Count.pipe(Schema.withDecodingDefault(Effect.succeed(128))).annotate({
+    description: "calibration windows to use",
+  }),
+  sampling: Schema.Literals(["first", "random"])
+    .pipe(Schema.withDecodingDefault(Effect.succeed("first" as const)))
+    .annotate({ description: "the first windows of the text, or random ones" }),
+}
+
+/** The windows of a text for a model; fewer than asked for is reported. */
+export const windowsOf = Effect.fnUntraced(function* (
+  { model, tokenizer }: ModelValue,
+  text: TextValue,
+  options: {
+    readonly window: number
+    readonly join: string
+    readonly samples?: number
+    readonly sampling?: "first" | "random"
+    readonly seed?: number
+  },
+) {
+  const { join, ...rest } = options
+  const stream = tokenStream(tokenizer, text.documents, join)
+  const cut = yield* Effect.fromResult(
+    cutWindows(stream, { ...rest, contextLength: model.contextLength }),
+  )
+  if (options.samples !== undefined && cut.available < options.samples) {
+    yield* Notices.report(
+      `asked for ${options.samples} windows of ${options.window} tokens, the text has ${cut.available}`,
+    )
+  }
+  return cut.windows
+})

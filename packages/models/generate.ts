@@ -1,0 +1,119 @@
+import type { CompileError, Device, HostArray } from "@espalier/tensor"
+import { DeviceArray, NonFinite, Program, Spec, Tree } from "@espalier/tensor"
+import { Effect, Option, Schema, Scope, Stream } from "effect"
+import type { CausalLM } from "./causal_lm.ts"
+import { parameterSpecs } from "./causal_lm.ts"
+import { makeSampler } from "./sampler.ts"
+import type { SamplingOptions } from "./sampler.ts"
+
+/** The prompt leaves no room in the context, or the context asked for is longer than the model's. */
+export class ContextExceeded extends Schema.TaggedError<ContextExceeded>()("ContextExceeded", {
+  promptTokens: Schema.Int,
+  maxContext: Schema.Int,
+  contextLength: Schema.Int,
+  hint: Schema.String,
+}) {
+  override get message(): string {
+    return `A prompt of ${this.promptTokens} tokens and a context of ${this.maxContext} do not fit a model of ${this.contextLength}. ${this.hint}`
+  }
+}
+
+/** Options of {@link generate}. */
+export interface GenerateOptions extends SamplingOptions {
+  /** Most tokens to generate. */
+  readonly tokens: number
+  /** Positions in the key-value cache: prompt and generated tokens; the model's context by default. */
+  readonly maxContext?: number
+  /** A token that ends the text and is not given out. */
+  readonly stop?: ReadonlyArray<number>
+}
+
+/** Everything that can stop generation. */
+export type GenerateError = Program.RunError | CompileError | NonFinite | ContextExceeded
+
+/** The program of one decoding step; the cache is meant to be donated. */
+export const makeDecodeStep = (model: CausalLM, maxContext: number) =>
+  Program.make(
+    "decode",
+    {
+      parameters: parameterSpecs(model) as Spec,
+      state: model.stateSpec(maxContext) as Spec,
+      token: Spec.i32([]),
+      position: Spec.i32([]),
+    },
+    ({ parameters, state, token, position }) => model.step(parameters, state, token, position),
+  )
+
+const emptyState = (model: CausalLM, maxContext: number): HostArray.HostArray =>
+  Tree.map<Spec, HostArray.HostArray, Spec>(model.stateSpec(maxContext) as Spec, ({ shape, dtype }) => ({
+    shape,
+    dtype,
+    data: new Float32Array(shape.reduce((product, extent) => product * extent, 1)),
+  }))
+
+/**
+ * Continues a prompt token by token, with a key-value cache that is updated in place. Ends after
+ * `tokens` tokens, at a stop token, or where the context is full. The prompt is not repeated.
+ *
+ * Fails with `ContextExceeded` before anything runs, with `NonFinite` where logits are none.
+ */
+export const generate = (
+  model: CausalLM,
+  prompt: Int32Array,
+  options: GenerateOptions,
+): Stream.Stream<number, GenerateError, Device> =>
+  Stream.unwrap(
+    Effect.gen(function* () {
+      const maxContext = options.maxContext ?? model.contextLength
+      if (maxContext > model.contextLength || prompt.length >= maxContext || prompt.length === 0) {
+        const { contextLength } = model
+        const hint =
+          prompt.length === 0
+            ? "Give a prompt, or a tokenizer with a begin token."
+            : `Use a shorter prompt or --max-context of at most ${contextLength}.`
+        return yield* new ContextExceeded({
+          promptTokens: prompt.length,
+          maxContext,
+          contextLength,
+          hint,
+        })
+      }
+      const run = yield* Program.compile(makeDecodeStep(model, maxContext))
+      const parameters = yield* DeviceArray.fromHostTree(model.parameters as HostArray.HostArray)
+      let state = (yield* DeviceArray.fromHostTree(emptyState(model, maxContext))) as DeviceArray.DeviceArray
+      const sample = makeSampler(options)
+      const stop = new Set(options.stop ?? [])
+
+      const step = Effect.fnUntraced(function* (token: number, position: number) {
+        const result = (yield* run(
+          { parameters, state, token, position },
+          { donate: ["state"] },
+        )) as unknown as { logits: DeviceArray.DeviceArray; state: DeviceArray.DeviceArray }
+        state = result.state
+        const { data } = yield* DeviceArray.toHost(result.logits)
+        DeviceArray.release(result.logits)
+        return data
+      })
+      const choose = Effect.fnUntraced(function* (logits: ArrayLike<number>, position: number) {
+        const token = sample(logits)
+        if (Number.isFinite(logits[token])) return token
+        const hint = "The model's weights are damaged or its numbers overflow."
+        return yield* new NonFinite({ program: "decode", node: "logits", step: position, hint })
+      })
+
+      const scope = yield* Effect.scope
+      const ended = [[], Option.none()] as const
+      let position = 0
+      for (; position < prompt.length - 1; position++) yield* step(prompt[position]!, position)
+      return Stream.paginate({ token: prompt[position]!, position, count: 0 }, (at) =>
+        Effect.gen(function* () {
+          if (at.count >= options.tokens || at.position >= maxContext) return ended
+          const logits = yield* step(at.token, at.position)
+          const token = yield* choose(logits, at.position)
+          if (stop.has(token)) return ended
+          const next = { token, position: at.position + 1, count: at.count + 1 }
+          return [[token], Option.some(next)] as const
+        }).pipe(Scope.provide(scope)),
+      )
+    }),
+  )

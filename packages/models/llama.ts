@@ -1,0 +1,230 @@
+import { Initializers, Layers } from "@espalier/nn"
+import type { Device, HostArray } from "@espalier/tensor"
+import { DeviceArray, Program, Random, Spec, Tensor } from "@espalier/tensor"
+import type { CompileError } from "@espalier/tensor"
+import { Effect } from "effect"
+import type { Block, CausalLM, NamedLinear, Observe } from "./causal_lm.ts"
+import type { LlamaConfig } from "./llama_config.ts"
+import { headDimension, keyValueDimension } from "./llama_config.ts"
+import type { LlamaBlockParameters, LlamaParameters } from "./llama_parameters.ts"
+import { llamaParameterShapes, mapLlamaParameters } from "./llama_parameters.ts"
+
+type T = Tensor.Tensor
+type Own = LlamaBlockParameters<T>
+
+/** A LLaMA-style decoder: RMSNorm, rotary embeddings, grouped-query attention, SwiGLU. */
+export interface Llama extends CausalLM {
+  readonly family: "llama"
+  readonly config: LlamaConfig
+  readonly parameters: LlamaParameters<HostArray.HostArray>
+}
+
+const linearNames = ["query", "key", "value", "output", "gate", "up", "down"] as const
+
+const ignore: Observe = () => {}
+
+/** [batch, length, heads · width] → [batch, heads, length, width]. */
+const splitHeads = (x: T, heads: number): T => {
+  const [batch, length, wide] = x.shape as readonly [number, number, number]
+  return Tensor.permute(Tensor.reshape(x, [batch, length, heads, wide / heads]), [0, 2, 1, 3])
+}
+
+/** Each key-value head serves `heads / keyValueHeads` neighbouring query heads. */
+const repeatHeads = (x: T, times: number): T => {
+  if (times === 1) return x
+  const [batch, heads, length, width] = x.shape as readonly [number, number, number, number]
+  const spread = Tensor.broadcastTo(Tensor.expandDims(x, 2), [batch, heads, times, length, width])
+  return Tensor.reshape(spread, [batch, heads * times, length, width])
+}
+
+const feedForward = (own: Own, hidden: T, epsilon: number, observe: Observe): T => {
+  const x = Layers.rmsNorm(hidden, own.feedForwardNorm, epsilon)
+  observe("gate", x)
+  observe("up", x)
+  const inner = Layers.gatedActivation(Layers.linear(x, own.gate), Layers.linear(x, own.up))
+  observe("down", inner)
+  return Tensor.add(hidden, Layers.linear(inner, own.down))
+}
+
+const blockForward = (config: LlamaConfig, own: Own, hidden: T, observe: Observe): T => {
+  const { heads, keyValueHeads, normEpsilon, ropeTheta } = config
+  const [batch, length, dimension] = hidden.shape as readonly [number, number, number]
+  const x = Layers.rmsNorm(hidden, own.attentionNorm, normEpsilon)
+  for (const name of ["query", "key", "value"]) observe(name, x)
+  const tables = Layers.rotaryTables(length, headDimension(config), ropeTheta)
+  const [cosine, sine] = [Tensor.fromHost(tables.cosine), Tensor.fromHost(tables.sine)]
+  const repeats = heads / keyValueHeads
+  const query = Layers.rotate(splitHeads(Layers.linear(x, own.query), heads), cosine, sine)
+  const key = Layers.rotate(splitHeads(Layers.linear(x, own.key), keyValueHeads), cosine, sine)
+  const value = splitHeads(Layers.linear(x, own.value), keyValueHeads)
+  const attended = Layers.attention(
+    query,
+    repeatHeads(key, repeats),
+    repeatHeads(value, repeats),
+    Layers.causalMask(length),
+  )
+  const joined = Tensor.reshape(Tensor.permute(attended, [0, 2, 1, 3]), [batch, length, dimension])
+  observe("output", joined)
+  const afterAttention = Tensor.add(hidden, Layers.linear(joined, own.output))
+  return feedForward(own, afterAttention, normEpsilon, observe)
+}
+
+type Cache = { readonly key: T; readonly value: T }
+
+/** One token through one block; the cache holds rotated keys, [context, keyValueHeads · width]. */
+const blockStep = (
+  config: LlamaConfig,
+  own: Own,
+  hidden: T,
+  cache: Cache,
+  position: T,
+  tables: { readonly cosine: T; readonly sine: T },
+): { readonly hidden: T; readonly cache: Cache } => {
+  const { heads, keyValueHeads, normEpsilon } = config
+  const width = headDimension(config)
+  const context = cache.key.shape[0]!
+  const repeats = heads / keyValueHeads
+  const x = Layers.rmsNorm(hidden, own.attentionNorm, normEpsilon)
+  const turn = (y: T, count: number) =>
+    Layers.rotate(Tensor.reshape(y, [count, width]), tables.cosine, tables.sine)
+  const query = turn(Layers.linear(x, own.query), heads)
+  const key = Tensor.reshape(turn(Layers.linear(x, own.key), keyValueHeads), [1, -1])
+  const row = Tensor.reshape(position, [1])
+  const keys = Tensor.updateRows(cache.key, row, key)
+  const values = Tensor.updateRows(cache.value, row, Layers.linear(x, own.value))
+  // [context, keyValueHeads · width] → [keyValueHeads, context, width]; the queries of one
+  // key-value head are the rows of one small matrix.
+  const perHead = (y: T) => Tensor.permute(Tensor.reshape(y, [context, keyValueHeads, width]), [1, 0, 2])
+  const visible = Tensor.lessEqual(Tensor.iota([context], 0), position)
+  const attended = Layers.attention(
+    Tensor.reshape(query, [keyValueHeads, repeats, width]),
+    perHead(keys),
+    perHead(values),
+    visible,
+  )
+  const joined = Tensor.reshape(attended, [1, heads * width])
+  const afterAttention = Tensor.add(hidden, Layers.linear(joined, own.output))
+  return {
+    hidden: feedForward(own, afterAttention, normEpsilon, ignore),
+    cache: { key: keys, value: values },
+  }
+}
+
+const makeBlock = (config: LlamaConfig, index: number): Block => {
+  const shapes = llamaParameterShapes(config).blocks[index]!
+  const linears = linearNames.map((name): NamedLinear => ({
+    name,
+    path: `blocks.${index}.${name}`,
+    shape: shapes[name] as unknown as readonly [number, number],
+  }))
+  type All = LlamaParameters<unknown>
+  return {
+    index,
+    linears,
+    signature: "llama",
+    parameters: (all) => (all as All).blocks[index] as unknown as Record<string, unknown>,
+    replace: (all, own) => ({
+      ...(all as All),
+      blocks: (all as All).blocks.map((block, i) => (i === index ? own : block)),
+    }),
+    forward: (own, hidden, observe = ignore) =>
+      blockForward(config, own as unknown as Own, hidden, observe),
+  }
+}
+
+/**
+ * A decoder with these sizes and weights.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Interpreter } from "@espalier/tensor"
+ * import { initializeLlama, makeLlama, makeLlamaConfig } from "@espalier/models"
+ * import { Result } from "effect"
+ *
+ * const config = Result.getOrThrow(makeLlamaConfig({
+ *   dimension: 8, hiddenDimension: 16, layers: 1, heads: 2, keyValueHeads: 1,
+ *   vocabularySize: 16, contextLength: 8,
+ * }))
+ * const parameters = await initializeLlama(config, 0).pipe(Effect.provide(Interpreter.layer), Effect.runPromise)
+ * const model = makeLlama(config, parameters)
+ * ```
+ */
+export const makeLlama = (
+  config: LlamaConfig,
+  parameters: LlamaParameters<HostArray.HostArray>,
+): Llama => {
+  const head = (tree: unknown, hidden: T): T => {
+    const all = tree as LlamaParameters<T>
+    const x = Layers.rmsNorm(hidden, all.norm, config.normEpsilon)
+    return Layers.linear(x, all.head ?? all.embedding)
+  }
+  return {
+    family: "llama",
+    config,
+    vocabularySize: config.vocabularySize,
+    contextLength: config.contextLength,
+    dimension: config.dimension,
+    parameters,
+    withParameters: (other) => makeLlama(config, other as LlamaParameters<HostArray.HostArray>),
+    embed: (tree, tokens) => Tensor.take((tree as LlamaParameters<T>).embedding, tokens),
+    blocks: Array.from({ length: config.layers }, (_, index) => makeBlock(config, index)),
+    head,
+    stateSpec: (maxContext) =>
+      Array.from({ length: config.layers }, () => ({
+        key: Spec.f32([maxContext, keyValueDimension(config)]),
+        value: Spec.f32([maxContext, keyValueDimension(config)]),
+      })),
+    step: (tree, state, token, position) => {
+      const all = tree as LlamaParameters<T>
+      const caches = state as ReadonlyArray<Cache>
+      const context = caches[0]!.key.shape[0]!
+      const full = Layers.rotaryTables(context, headDimension(config), config.ropeTheta)
+      const at = Tensor.reshape(position, [1])
+      const tables = {
+        cosine: Tensor.take(Tensor.fromHost(full.cosine), at),
+        sine: Tensor.take(Tensor.fromHost(full.sine), at),
+      }
+      let hidden = Tensor.take(all.embedding, Tensor.reshape(token, [1]))
+      const next = caches.map((cache, i) => {
+        const done = blockStep(config, all.blocks[i]!, hidden, cache, position, tables)
+        hidden = done.hidden
+        return done.cache
+      })
+      return { logits: Tensor.reshape(head(tree, hidden), [config.vocabularySize]), state: next }
+    },
+  }
+}
+
+/**
+ * Fresh weights from a seed, made on the current device: gains 1, matrices normal with deviation
+ * 1/√inputs, the two matrices that write into the residual stream scaled by 1/√(2 · layers) (Radford
+ * et al. 2019), embedding and head with deviation 0.04.
+ */
+export const initializeLlama = (
+  config: LlamaConfig,
+  seed: number,
+): Effect.Effect<
+  LlamaParameters<HostArray.HostArray>,
+  Program.RunError | CompileError,
+  Device
+> => {
+  const root = Random.key(seed)
+  const residual = 1 / Math.sqrt(2 * config.layers)
+  const build = () =>
+    mapLlamaParameters(llamaParameterShapes(config), (shape, name) => {
+      if (shape.length === 1) return Initializers.constant(1)(root, shape)
+      const stream = Random.fold(root, name)
+      if (name === "embedding" || name === "head") return Initializers.normal(0.04)(stream, shape)
+      const matrix = Initializers.lecunNormal(stream, shape)
+      const writes = name.endsWith(".output") || name.endsWith(".down")
+      return writes ? Tensor.mul(matrix, residual) : matrix
+    })
+  return Program.evaluate(build).pipe(
+    Effect.flatMap((arrays) =>
+      DeviceArray.toHostTree(arrays as unknown as LlamaParameters<DeviceArray.DeviceArray>),
+    ),
+    Effect.map((tree) => tree as unknown as LlamaParameters<HostArray.HostArray>),
+    Effect.scoped,
+  )
+}

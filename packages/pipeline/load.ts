@@ -1,0 +1,37 @@
+import { Effect } from "effect"
+import { type DataFolderOptions, findDataFolder } from "./data_folder.ts"
+import { applyOverrides, parseOverride } from "./override.ts"
+import { readPipelineFile } from "./pipeline_file.ts"
+import { resolvePipeline } from "./resolve.ts"
+import type { Step } from "./step.ts"
+
+/**
+ * Reads a pipeline file, applies overrides and checks everything that can be checked before a run.
+ *
+ * @example
+ * ```ts
+ * import { NodeServices } from "@effect/platform-node"
+ * import { Effect } from "effect"
+ * import { loadPipeline, type Step } from "@espalier/pipeline"
+ *
+ * const load = (steps: ReadonlyArray<Step>) =>
+ *   loadPipeline("prune.yaml", { steps, set: ["steps.pruned.sparsity=0.5"] }).pipe(
+ *     Effect.provide(NodeServices.layer),
+ *   )
+ * ```
+ */
+export const loadPipeline = Effect.fnUntraced(function* <R>(
+  file: string,
+  options: {
+    readonly steps: ReadonlyArray<Step<R>>
+    /** Overrides as they are given on a command line: `steps.pruned.sparsity=0.5`. */
+    readonly set?: ReadonlyArray<string>
+    readonly data?: DataFolderOptions
+  },
+) {
+  const overrides = yield* Effect.forEach(options.set ?? [], parseOverride)
+  const written = yield* readPipelineFile(file)
+  const source = yield* applyOverrides(written, overrides)
+  const dataFolder = yield* findDataFolder(options.data ?? {})
+  return yield* resolvePipeline(source, { steps: options.steps, dataFolder })
+})

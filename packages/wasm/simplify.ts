@@ -1,0 +1,142 @@
+import { Ir } from "@espalier/tensor"
+
+/** A kernel whose loops were joined where they walk memory as one, with the builder it lives in. */
+export interface Simplified<K extends Ir.Kernel> {
+  readonly kernel: K
+  readonly builder: Ir.ExpressionBuilder
+}
+
+type Rewrite = (expression: Ir.Expression) => Ir.Expression
+
+/** The kernel with every expression rewritten. */
+const mapExpressions = <K extends Ir.Kernel>(kernel: K, rewrite: Rewrite): K => {
+  const outputs = kernel.outputs.map((o) => ({ operand: o.operand, value: rewrite(o.value) }))
+  switch (kernel.kind) {
+    case "map":
+      return { ...kernel, outputs }
+    case "reduce":
+    case "scan":
+      return {
+        ...kernel,
+        outputs,
+        elements: kernel.elements.map(rewrite),
+        combine: { ...kernel.combine, result: kernel.combine.result.map(rewrite) },
+      }
+    case "contract":
+      return { ...kernel, outputs, left: rewrite(kernel.left), right: rewrite(kernel.right) }
+    case "scatter":
+      return { ...kernel, outputs, row: rewrite(kernel.row), value: rewrite(kernel.value) }
+  }
+}
+
+/** Replaces the variables of a kernel by expressions over new ones, in a builder of their own. */
+export const substitute = <K extends Ir.Kernel>(
+  kernel: K,
+  variables: (builder: Ir.ExpressionBuilder) => ReadonlyArray<Ir.Expression>,
+): Simplified<K> => {
+  const builder = new Ir.ExpressionBuilder()
+  const values = variables(builder)
+  const rewrite = Ir.rewrite(builder, (node) =>
+    node.kind === "variable" ? values[node.index]! : undefined,
+  )
+  return { kernel: mapExpressions(kernel, rewrite), builder }
+}
+
+const divisions = (kernel: Ir.Kernel): number =>
+  Ir.reachable(Ir.roots(kernel)).filter(
+    (node) =>
+      node.kind === "binary" && (node.function === "divide" || node.function === "remainder"),
+  ).length
+
+/** Groups of neighbouring loops that may be joined with each other, as lists of extents. */
+const groupsOf = (kernel: Ir.Kernel): ReadonlyArray<ReadonlyArray<number>> => {
+  switch (kernel.kind) {
+    case "map":
+      return [kernel.loops]
+    case "reduce":
+      return [kernel.loops, kernel.reduceLoops]
+    case "scan":
+      return [kernel.loops, [kernel.length]]
+    case "contract":
+      return [kernel.batch, [kernel.m], [kernel.n], [kernel.k]]
+    case "scatter":
+      return [[kernel.updates], [kernel.inner]]
+  }
+}
+
+const withGroups = <K extends Ir.Kernel>(
+  kernel: K,
+  groups: ReadonlyArray<ReadonlyArray<number>>,
+): K => {
+  switch (kernel.kind) {
+    case "map":
+    case "scan":
+      return { ...kernel, loops: groups[0]! }
+    case "reduce":
+      return { ...kernel, loops: groups[0]!, reduceLoops: groups[1]! }
+    case "contract":
+      return { ...kernel, batch: groups[0]! }
+    case "scatter":
+      return kernel
+  }
+}
+
+/** Rewrites a kernel for other loops; `position` gives each old variable in terms of the new ones. */
+const regroup = <K extends Ir.Kernel>(
+  kernel: K,
+  groups: ReadonlyArray<ReadonlyArray<number>>,
+  position: (builder: Ir.ExpressionBuilder) => ReadonlyArray<Ir.Expression>,
+): Simplified<K> => substitute(withGroups(kernel, groups), position)
+
+/** Drops loops of one round (their variable is the constant 0 already). */
+const dropSingle = <K extends Ir.Kernel>(kernel: K): Simplified<K> => {
+  const groups = groupsOf(kernel)
+  const droppable = (group: number, extent: number): boolean =>
+    extent === 1 && kernel.kind !== "scatter" && (group === 0 || kernel.kind === "reduce")
+  const kept = groups.map((group, i) => group.filter((extent) => !droppable(i, extent)))
+  return regroup(kernel, kept, (builder) => {
+    let next = 0
+    return groups.flatMap((group, i) =>
+      group.map((extent) =>
+        droppable(i, extent) ? builder.constant(0, "i32") : builder.variable(next++, extent),
+      ),
+    )
+  })
+}
+
+/** Joins loop `at` of a group with the one after it. */
+const join = <K extends Ir.Kernel>(kernel: K, group: number, at: number): Simplified<K> => {
+  const groups = groupsOf(kernel)
+  const joined = groups.map((extents, i) =>
+    i === group
+      ? [...extents.slice(0, at), extents[at]! * extents[at + 1]!, ...extents.slice(at + 2)]
+      : extents,
+  )
+  return regroup(kernel, joined, (builder) => {
+    const extents = joined.flat()
+    const place = groups.slice(0, group).reduce((sum, g) => sum + g.length, 0) + at
+    const whole = builder.variable(place, extents[place]!)
+    const inner = groups[group]![at + 1]!
+    return groups.flat().map((extent, index) => {
+      if (index < place) return builder.variable(index, extent)
+      if (index === place) return builder.divide(whole, inner)
+      if (index === place + 1) return builder.remainder(whole, inner)
+      return builder.variable(index - 1, extent)
+    })
+  })
+}
+
+/** Joins neighbouring loops as long as no index gets more complicated by it. */
+export const simplify = <K extends Ir.Kernel>(kernel: K): Simplified<K> => {
+  let best = dropSingle(kernel)
+  const groupCount = groupsOf(kernel).length
+  for (let group = 0; group < groupCount; group++) {
+    let at = 0
+    while (at + 1 < groupsOf(best.kernel)[group]!.length) {
+      const joined = join(best.kernel, group, at)
+      if (divisions(joined.kernel) <= divisions(best.kernel)) best = joined
+      else at++
+    }
+  }
+  return best
+}

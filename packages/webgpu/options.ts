@@ -1,0 +1,16 @@
+import type { Strategy } from "./templates/strategy.ts"
+
+/** How {@link layer} chooses an adapter and what it does with it. */
+export interface WebGpuOptions {
+  /**
+   * GPU drivers that run on the CPU: `"allow"` takes one where there is nothing better (the
+   * default), `false` refuses them, `true` takes nothing else (for tests).
+   */
+  readonly software?: boolean | "allow"
+  /** Which GPU of several. Default: `"high-performance"`. */
+  readonly powerPreference?: "low-power" | "high-performance"
+  /** Fills memory with NaN before it is used, so that reading what was never written shows. */
+  readonly poison?: boolean
+  /** Kernels other than those that suit the adapter, for tests and measurements. */
+  readonly override?: Partial<Strategy>
+}

@@ -1,0 +1,41 @@
+import type { Ir } from "@espalier/tensor"
+import { describe, expect, it } from "@effect/vitest"
+import { planBindings } from "../binding_plan.ts"
+import { scheduleOf } from "../testing/harness.ts"
+import * as Kernels from "../testing/kernels.ts"
+import { grid } from "./common.ts"
+import { lowerKernel } from "./mod.ts"
+import { strategyFor } from "./strategy.ts"
+
+const code = (kernel: Ir.Kernel, software = true, inPlace: Ir.Schedule["inPlace"] = []) => {
+  const schedule = scheduleOf(kernel, inPlace)
+  return lowerKernel(kernel, planBindings(schedule, schedule.steps[0]), strategyFor(software, 256))
+    .code
+}
+
+describe("WGSL", () => {
+  it("of a map", () => expect(code(Kernels.map(3, 5))).toMatchSnapshot())
+  it("of a short reduction", () => expect(code(Kernels.reduce([6], [4]))).toMatchSnapshot())
+  it("of a long reduction in order", () =>
+    expect(code(Kernels.orderedReduce(2, 500))).toMatchSnapshot())
+  it("of a scan", () => expect(code(Kernels.scan(2, 9))).toMatchSnapshot())
+  it("of a product in registers", () =>
+    expect(code(Kernels.contract(1, 3, 2, 4))).toMatchSnapshot())
+  it("of a product in workgroup memory", () =>
+    expect(code(Kernels.contract(2, 9, 9, 20), false)).toMatchSnapshot())
+  it("of a scatter", () => expect(code(Kernels.scatter(4, 3, 2, "add", false))).toMatchSnapshot())
+  it("of a scatter in place", () =>
+    expect(
+      code(Kernels.scatter(4, 3, 2, "set", true), true, [{ output: 3, input: 2 }]),
+    ).toMatchSnapshot())
+})
+
+describe("dispatches", () => {
+  it("cover any number of workgroups with at most 65535 a dimension", () => {
+    for (const groups of [0, 1, 65535, 65536, 131_071, 2 ** 24 + 1]) {
+      const [x, y] = grid(groups)
+      expect(x * y).toBeGreaterThanOrEqual(groups)
+      expect(Math.max(x, y)).toBeLessThanOrEqual(65535)
+    }
+  })
+})

@@ -1,0 +1,90 @@
+import type { DeviceService, HostData } from "@espalier/tensor"
+import { Device, Interpreter } from "@espalier/tensor"
+import type { Ir } from "@espalier/tensor"
+import { Context, Effect, Layer, Result, Scope } from "effect"
+import { describe, it } from "vitest"
+import * as WebGpu from "../mod.ts"
+
+/** A schedule of one kernel: read operands are inputs, written ones are outputs. */
+export const scheduleOf = (
+  kernel: Ir.Kernel,
+  inPlace: Ir.Schedule["inPlace"] = [],
+): Ir.Schedule => ({
+  name: `test ${kernel.name}`,
+  hash: "",
+  buffers: kernel.operands.map(({ dtype, length, access }, id) => ({
+    id,
+    dtype,
+    length,
+    role: access === "read" ? "input" : "output",
+  })),
+  steps: [{ kernel, buffers: kernel.operands.map((_, id) => id) }],
+  arenaBytes: 0,
+  inputs: kernel.operands.flatMap(({ access }, id) => (access === "read" ? [id] : [])),
+  outputs: kernel.operands.flatMap(({ access }, id) => (access === "write" ? [id] : [])),
+  inPlace,
+})
+
+/** Uploads, compiles, runs, reads and frees. */
+export const runSchedule = (
+  device: DeviceService,
+  schedule: Ir.Schedule,
+  inputs: ReadonlyArray<HostData>,
+) =>
+  Effect.gen(function* () {
+    const executable = yield* device.compile(schedule)
+    const allocate = (id: number) =>
+      device.allocate(schedule.buffers[id].dtype, schedule.buffers[id].length)
+    const given = yield* Effect.forEach(schedule.inputs, allocate)
+    yield* Effect.forEach(given, (buffer, i) =>
+      device.write(buffer, schedule.buffers[schedule.inputs[i]].dtype, inputs[i]),
+    )
+    const results = yield* Effect.forEach(schedule.outputs, allocate)
+    yield* executable.run(given, results)
+    const read = yield* Effect.forEach(results, (buffer, i) => {
+      const { dtype, length } = schedule.buffers[schedule.outputs[i]]
+      return device.read(buffer, dtype, length)
+    })
+    for (const buffer of [...given, ...results]) device.free(buffer)
+    return read
+  }).pipe(Effect.scoped)
+
+/** Deterministic values in [-1, 1). */
+export const values = (length: number, seed = 1): Float32Array => {
+  let state = seed >>> 0
+  return Float32Array.from({ length }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return state / 2 ** 31 - 1
+  })
+}
+
+/** Builds a layer's device; it lives as long as the process. */
+const open = <E>(layer: Layer.Layer<Device, E>) =>
+  Effect.gen(function* () {
+    const context = yield* Layer.buildWithScope(layer, Scope.makeUnsafe())
+    return Context.get(context, Device)
+  })
+
+/** The interpreter: what results must be. */
+export const reference = await Effect.runPromise(open(Interpreter.layer))
+
+/** A device for tests, or why there is none. Where one is required, its absence is an error. */
+export const openDevice = async (
+  options: WebGpu.WebGpuOptions = {},
+): Promise<DeviceService | string> => {
+  const opened = await Effect.runPromise(Effect.result(open(WebGpu.layer(options))))
+  if (Result.isSuccess(opened)) return opened.success
+  if (process.env["ESPALIER_REQUIRE_WEBGPU"] === "1") throw opened.failure
+  return opened.failure.message
+}
+
+/** `describe` for tests that need a device; without one they are skipped, and the title says so. */
+export const describeOn = (
+  device: DeviceService | string,
+  title: string,
+  body: (device: DeviceService) => void,
+): void => {
+  if (typeof device === "string") {
+    describe.skip(`${title}: SKIPPED, ${device}`, () => it("needs an adapter", () => {}))
+  } else describe(`${title} on ${device.info.adapter}`, () => body(device))
+}
