@@ -2,8 +2,8 @@ import type { Block, CausalLM } from "@espalier/models"
 import { parameterSpecs, stackWindows } from "@espalier/models"
 import { decodeTree, encodeTree } from "@espalier/nn"
 import { Checkpoint, Progress } from "@espalier/runtime"
-import type { CompileError, Device, HostArray } from "@espalier/tensor"
-import { DeviceArray, Program, Spec, Tensor } from "@espalier/tensor"
+import type { CompileError, Device, HostArray, Tensor } from "@espalier/tensor"
+import { DeviceArray, Program, Spec } from "@espalier/tensor"
 import type { Scope } from "effect"
 import { Effect, Option } from "effect"
 import type { Statistic } from "./statistic.ts"
@@ -65,9 +65,9 @@ const compileBlock = Effect.fnUntraced(function* (
   const observe = Program.make("observe", { own, hidden, statistics }, (given) => {
     const next: Record<string, Tensor.Tensor> = { ...given.statistics }
     block.forward(given.own, given.hidden, (linear, input) => {
-      next[linear] = statistic.update(next[linear]!, input)
+      next[linear] = statistic.update(next[linear], input)
     })
-    return next as Readonly<Record<string, Tensor.Tensor>>
+    return next
   })
   const programs: BlockPrograms = {
     forward: yield* Program.compile(forward),
@@ -105,7 +105,10 @@ interface Batch {
   hidden: DeviceArray.DeviceArray
 }
 
-const startBatches = Effect.fnUntraced(function* <E, R>(model: CausalLM, options: WalkOptions<E, R>) {
+const startBatches = Effect.fnUntraced(function* <E, R>(
+  model: CausalLM,
+  options: WalkOptions<E, R>,
+) {
   const { windows, statistic } = options
   const size = Math.min(options.batch ?? 8, windows.length)
   const bySize = new Map<number, Batch["programs"]>()
@@ -114,7 +117,7 @@ const startBatches = Effect.fnUntraced(function* <E, R>(model: CausalLM, options
     const rows = windows.slice(start, start + size)
     let programs = bySize.get(rows.length)
     if (programs === undefined) {
-      programs = yield* compileBatch(model, statistic, rows.length, rows[0]!.length)
+      programs = yield* compileBatch(model, statistic, rows.length, rows[0].length)
       bySize.set(rows.length, programs)
     }
     const parameters = model.parameters as HostArray.HostArray
@@ -130,12 +133,10 @@ const gather = Effect.fnUntraced(function* (
   batches: ReadonlyArray<Batch>,
   statistic: Statistic,
 ) {
-  const zeros = Object.entries(statisticSpecs(block, statistic)).map(
-    ([name, { shape, dtype }]) => {
-      const length = shape.reduce((product, extent) => product * extent, 1)
-      return [name, { shape, dtype, data: new Float32Array(length) }] as const
-    },
-  )
+  const zeros = Object.entries(statisticSpecs(block, statistic)).map(([name, { shape, dtype }]) => {
+    const length = shape.reduce((product, extent) => product * extent, 1)
+    return [name, { shape, dtype, data: new Float32Array(length) }] as const
+  })
   let statistics: Arrays = yield* DeviceArray.fromHostTree(Object.fromEntries(zeros))
   for (const { programs, hidden } of batches) {
     const run = programs.block(block).observe

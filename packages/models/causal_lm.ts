@@ -1,6 +1,5 @@
 import type { Tensor } from "@espalier/tensor"
 import { Spec } from "@espalier/tensor"
-import type { HostArray } from "@espalier/tensor"
 
 type T = Tensor.Tensor
 
@@ -50,7 +49,10 @@ export interface CausalLM {
   readonly parameters: Tree
   /** The same model with other parameters of the same structure. */
   readonly withParameters: (parameters: Tree) => CausalLM
-  /** Token ids `i32` [batch, length] to hidden states [batch, length, dimension]. */
+  /**
+   * Token ids `i32` [batch, length] to hidden states [batch, length, dimension]. Reads no parameter
+   * of a block, so that calibration need not have them at hand.
+   */
   readonly embed: (parameters: Tree, tokens: T) => T
   readonly blocks: ReadonlyArray<Block>
   /** Hidden states after the last block to logits [..., vocabulary]. */
@@ -79,5 +81,4 @@ export const forward = (model: CausalLM, parameters: Tree, tokens: T): T => {
 }
 
 /** The specs of a model's parameters, for programs that take them as an input. */
-export const parameterSpecs = (model: CausalLM): Tree =>
-  Spec.of(model.parameters as HostArray.HostArray)
+export const parameterSpecs = (model: CausalLM): Tree => Spec.of(model.parameters)

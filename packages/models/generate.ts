@@ -36,8 +36,8 @@ export const makeDecodeStep = (model: CausalLM, maxContext: number) =>
   Program.make(
     "decode",
     {
-      parameters: parameterSpecs(model) as Spec,
-      state: model.stateSpec(maxContext) as Spec,
+      parameters: parameterSpecs(model),
+      state: model.stateSpec(maxContext),
       token: Spec.i32([]),
       position: Spec.i32([]),
     },
@@ -45,11 +45,14 @@ export const makeDecodeStep = (model: CausalLM, maxContext: number) =>
   )
 
 const emptyState = (model: CausalLM, maxContext: number): HostArray.HostArray =>
-  Tree.map<Spec, HostArray.HostArray, Spec>(model.stateSpec(maxContext) as Spec, ({ shape, dtype }) => ({
-    shape,
-    dtype,
-    data: new Float32Array(shape.reduce((product, extent) => product * extent, 1)),
-  }))
+  Tree.map<Spec, HostArray.HostArray, Spec>(
+    model.stateSpec(maxContext) as Spec,
+    ({ shape, dtype }) => ({
+      shape,
+      dtype,
+      data: new Float32Array(shape.reduce((product, extent) => product * extent, 1)),
+    }),
+  )
 
 /**
  * Continues a prompt token by token, with a key-value cache that is updated in place. Ends after
@@ -79,8 +82,8 @@ export const generate = (
         })
       }
       const run = yield* Program.compile(makeDecodeStep(model, maxContext))
-      const parameters = yield* DeviceArray.fromHostTree(model.parameters as HostArray.HostArray)
-      let state = (yield* DeviceArray.fromHostTree(emptyState(model, maxContext))) as DeviceArray.DeviceArray
+      const parameters = yield* DeviceArray.fromHostTree(model.parameters)
+      let state = yield* DeviceArray.fromHostTree(emptyState(model, maxContext))
       const sample = makeSampler(options)
       const stop = new Set(options.stop ?? [])
 
@@ -104,8 +107,8 @@ export const generate = (
       const scope = yield* Effect.scope
       const ended = [[], Option.none()] as const
       let position = 0
-      for (; position < prompt.length - 1; position++) yield* step(prompt[position]!, position)
-      return Stream.paginate({ token: prompt[position]!, position, count: 0 }, (at) =>
+      for (; position < prompt.length - 1; position++) yield* step(prompt[position], position)
+      return Stream.paginate({ token: prompt[position], position, count: 0 }, (at) =>
         Effect.gen(function* () {
           if (at.count >= options.tokens || at.position >= maxContext) return ended
           const logits = yield* step(at.token, at.position)

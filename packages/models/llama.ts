@@ -82,7 +82,7 @@ const blockStep = (
 ): { readonly hidden: T; readonly cache: Cache } => {
   const { heads, keyValueHeads, normEpsilon } = config
   const width = headDimension(config)
-  const context = cache.key.shape[0]!
+  const context = cache.key.shape[0]
   const repeats = heads / keyValueHeads
   const x = Layers.rmsNorm(hidden, own.attentionNorm, normEpsilon)
   const turn = (y: T, count: number) =>
@@ -94,7 +94,8 @@ const blockStep = (
   const values = Tensor.updateRows(cache.value, row, Layers.linear(x, own.value))
   // [context, keyValueHeads · width] → [keyValueHeads, context, width]; the queries of one
   // key-value head are the rows of one small matrix.
-  const perHead = (y: T) => Tensor.permute(Tensor.reshape(y, [context, keyValueHeads, width]), [1, 0, 2])
+  const perHead = (y: T) =>
+    Tensor.permute(Tensor.reshape(y, [context, keyValueHeads, width]), [1, 0, 2])
   const visible = Tensor.lessEqual(Tensor.iota([context], 0), position)
   const attended = Layers.attention(
     Tensor.reshape(query, [keyValueHeads, repeats, width]),
@@ -111,7 +112,7 @@ const blockStep = (
 }
 
 const makeBlock = (config: LlamaConfig, index: number): Block => {
-  const shapes = llamaParameterShapes(config).blocks[index]!
+  const shapes = llamaParameterShapes(config).blocks[index]
   const linears = linearNames.map((name): NamedLinear => ({
     name,
     path: `blocks.${index}.${name}`,
@@ -178,7 +179,7 @@ export const makeLlama = (
     step: (tree, state, token, position) => {
       const all = tree as LlamaParameters<T>
       const caches = state as ReadonlyArray<Cache>
-      const context = caches[0]!.key.shape[0]!
+      const context = caches[0].key.shape[0]
       const full = Layers.rotaryTables(context, headDimension(config), config.ropeTheta)
       const at = Tensor.reshape(position, [1])
       const tables = {
@@ -187,7 +188,7 @@ export const makeLlama = (
       }
       let hidden = Tensor.take(all.embedding, Tensor.reshape(token, [1]))
       const next = caches.map((cache, i) => {
-        const done = blockStep(config, all.blocks[i]!, hidden, cache, position, tables)
+        const done = blockStep(config, all.blocks[i], hidden, cache, position, tables)
         hidden = done.hidden
         return done.cache
       })
@@ -199,23 +200,22 @@ export const makeLlama = (
 /**
  * Fresh weights from a seed, made on the current device: gains 1, matrices normal with deviation
  * 1/√inputs, the two matrices that write into the residual stream scaled by 1/√(2 · layers) (Radford
- * et al. 2019), embedding and head with deviation 0.04.
+ * et al. 2019). Embedding and head have deviation 3.2/√dimension, so that a token outweighs what the
+ * first blocks add to it: with the usual small one, tiny models take several times as many steps to
+ * learn to look back.
  */
 export const initializeLlama = (
   config: LlamaConfig,
   seed: number,
-): Effect.Effect<
-  LlamaParameters<HostArray.HostArray>,
-  Program.RunError | CompileError,
-  Device
-> => {
+): Effect.Effect<LlamaParameters<HostArray.HostArray>, Program.RunError | CompileError, Device> => {
   const root = Random.key(seed)
   const residual = 1 / Math.sqrt(2 * config.layers)
+  const embedding = Initializers.normal(3.2 / Math.sqrt(config.dimension))
   const build = () =>
     mapLlamaParameters(llamaParameterShapes(config), (shape, name) => {
       if (shape.length === 1) return Initializers.constant(1)(root, shape)
       const stream = Random.fold(root, name)
-      if (name === "embedding" || name === "head") return Initializers.normal(0.04)(stream, shape)
+      if (name === "embedding" || name === "head") return embedding(stream, shape)
       const matrix = Initializers.lecunNormal(stream, shape)
       const writes = name.endsWith(".output") || name.endsWith(".down")
       return writes ? Tensor.mul(matrix, residual) : matrix

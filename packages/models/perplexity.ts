@@ -31,7 +31,7 @@ export const windowCrossEntropy = (
   parameters: unknown,
   tokens: Tensor.Tensor,
 ): Tensor.Tensor => {
-  const length = tokens.shape[1]!
+  const length = tokens.shape[1]
   const logits = forward(model, parameters, tokens)
   const predictions = Tensor.sliceAxis(logits, 1, 0, length - 1)
   return Tensor.mean(Layers.crossEntropy(predictions, Tensor.sliceAxis(tokens, 1, 1, length)), [1])
@@ -42,10 +42,10 @@ export const stackWindows = (
   windows: ReadonlyArray<Int32Array>,
   count = windows.length,
 ): HostArray.HostArray => {
-  const length = windows[0]!.length
+  const length = windows[0].length
   const data = new Int32Array(count * length)
   for (let row = 0; row < count; row++) {
-    data.set(windows[Math.min(row, windows.length - 1)]!, row * length)
+    data.set(windows[Math.min(row, windows.length - 1)], row * length)
   }
   return HostArray.make([count, length], data, "i32")
 }
@@ -60,20 +60,16 @@ export const perplexity = Effect.fn("perplexity")(function* (
   model: CausalLM,
   windows: ReadonlyArray<Int32Array>,
   options: PerplexityOptions = {},
-): Effect.fn.Return<
-  Perplexity,
-  Program.RunError | CompileError | NonFinite,
-  Device | Scope.Scope
-> {
+): Effect.fn.Return<Perplexity, Program.RunError | CompileError | NonFinite, Device | Scope.Scope> {
   const batch = Math.min(options.batch ?? 8, windows.length)
-  const window = windows[0]!.length
+  const window = windows[0].length
   const program = Program.make(
     "perplexity",
-    { parameters: parameterSpecs(model) as Spec, tokens: Spec.i32([batch, window]) },
+    { parameters: parameterSpecs(model), tokens: Spec.i32([batch, window]) },
     ({ parameters, tokens }) => windowCrossEntropy(model, parameters, tokens),
   )
   const run = yield* Program.compile(program)
-  const parameters = yield* DeviceArray.fromHostTree(model.parameters as HostArray.HostArray)
+  const parameters = yield* DeviceArray.fromHostTree(model.parameters)
   let total = 0
   for (let start = 0; start < windows.length; start += batch) {
     const rows = windows.slice(start, start + batch)
@@ -83,12 +79,22 @@ export const perplexity = Effect.fn("perplexity")(function* (
     for (const [i] of rows.entries()) {
       if (!Number.isFinite(losses[i])) {
         const hint = "The model's weights are damaged or its numbers overflow."
-        return yield* new NonFinite({ program: "perplexity", node: `window ${start + i}`, step: 0, hint })
+        return yield* new NonFinite({
+          program: "perplexity",
+          node: `window ${start + i}`,
+          step: 0,
+          hint,
+        })
       }
-      total += losses[i]!
+      total += losses[i]
     }
     const completed = start + rows.length
-    yield* Progress.report({ task: "perplexity", completed, total: windows.length, unit: "windows" })
+    yield* Progress.report({
+      task: "perplexity",
+      completed,
+      total: windows.length,
+      unit: "windows",
+    })
     yield* Effect.yieldNow
   }
   if (window < 16) {

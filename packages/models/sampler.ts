@@ -12,17 +12,19 @@ export interface SamplingOptions {
 
 const argmax = (values: ArrayLike<number>): number => {
   let best = 0
-  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i
+  for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i
   return best
 }
 
 /** A chooser of tokens with its own seeded stream of random numbers. */
-export const makeSampler = (options: SamplingOptions = {}): ((logits: ArrayLike<number>) => number) => {
+export const makeSampler = (
+  options: SamplingOptions = {},
+): ((logits: ArrayLike<number>) => number) => {
   const { temperature = 0, topP = 1, seed = 0 } = options
   if (temperature === 0) return argmax
   const random = makeRandom(seed)
   return (logits) => {
-    const largest = logits[argmax(logits)]!
+    const largest = logits[argmax(logits)]
     const weights = Array.from(logits, (logit, token) => ({
       token,
       weight: Math.exp((logit - largest) / temperature),
@@ -32,13 +34,13 @@ export const makeSampler = (options: SamplingOptions = {}): ((logits: ArrayLike<
     let kept = 0
     let mass = 0
     while (kept < ordered.length && (kept === 0 || mass < topP * total)) {
-      mass += ordered[kept++]!.weight
+      mass += ordered[kept++].weight
     }
     let left = (random.below(2 ** 32) / 2 ** 32) * mass
     for (let i = 0; i < kept; i++) {
-      left -= ordered[i]!.weight
-      if (left < 0) return ordered[i]!.token
+      left -= ordered[i].weight
+      if (left < 0) return ordered[i].token
     }
-    return ordered[kept - 1]!.token
+    return ordered[kept - 1].token
   }
 }

@@ -11,5 +11,13 @@ export type { AdamWOptions, Hyperparameters, Optimizer } from "./optimizers.ts"
 export * as Schedules from "./schedules.ts"
 export type { LearningRateSchedule } from "./schedules.ts"
 export { decodeTree, encodeTree } from "./tree_file.ts"
-export { makeTrainStep, train } from "./train.ts"
-export type { ParameterTree, TrainError, TrainOptions, TrainResult } from "./train.ts"
+export { train } from "./train.ts"
+export type { TrainError, TrainOptions, TrainResult } from "./train.ts"
+export { makeTrainStep } from "./train_step.ts"
+export type {
+  ParameterTree,
+  TrainStepInputs,
+  TrainStepOptions,
+  TrainStepOutputs,
+  TrainStepState,
+} from "./train_step.ts"

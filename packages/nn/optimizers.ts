@@ -54,22 +54,22 @@ export const adamW = (options: AdamWOptions = {}): Optimizer => {
     }),
     update: (parameter, gradient, state, numbers, path) => {
       const first = Tensor.add(
-        Tensor.mul(state["first"]!, firstDecay),
+        Tensor.mul(state["first"], firstDecay),
         Tensor.mul(gradient, 1 - firstDecay),
       )
       const second = Tensor.add(
-        Tensor.mul(state["second"]!, secondDecay),
+        Tensor.mul(state["second"], secondDecay),
         Tensor.mul(Tensor.square(gradient), 1 - secondDecay),
       )
-      const root = Tensor.sqrt(Tensor.mul(second, numbers["secondCorrection"]!))
+      const root = Tensor.sqrt(Tensor.mul(second, numbers["secondCorrection"]))
       const direction = Tensor.div(
-        Tensor.mul(first, numbers["firstCorrection"]!),
+        Tensor.mul(first, numbers["firstCorrection"]),
         Tensor.add(root, epsilon),
       )
       const decay = decays(path, parameter.shape) ? weightDecay : 0
       const step = decay === 0 ? direction : Tensor.add(direction, Tensor.mul(parameter, decay))
       return {
-        parameter: Tensor.sub(parameter, Tensor.mul(step, numbers["learningRate"]!)),
+        parameter: Tensor.sub(parameter, Tensor.mul(step, numbers["learningRate"])),
         state: { first, second },
       }
     },
@@ -82,7 +82,7 @@ export const sgd = (): Optimizer => ({
   slots: [],
   hyperparameters: (_, learningRate) => ({ learningRate }),
   update: (parameter, gradient, _, numbers) => ({
-    parameter: Tensor.sub(parameter, Tensor.mul(gradient, numbers["learningRate"]!)),
+    parameter: Tensor.sub(parameter, Tensor.mul(gradient, numbers["learningRate"])),
     state: {},
   }),
 })

@@ -1,12 +1,11 @@
-import { Effect, FileSystem, Option, Path, Result, Schema, SchemaIssue } from "effect"
+import { Effect, Result, Schema, SchemaIssue } from "effect"
 import { isJsonObject, type JsonObject, toJson } from "./canonical_json.ts"
 import type { DataFolder } from "./data_folder.ts"
 import { suggest } from "./did_you_mean.ts"
+import { locateInputFile } from "./input_file.ts"
 import type { PipelineStep, Reference } from "./pipeline.ts"
 import type { DocumentPath, PipelineSource } from "./pipeline_file.ts"
 import {
-  DataFolderMissing,
-  InputFileMissing,
   InvalidValue,
   type PipelineProblem,
   TypeMismatch,
@@ -198,49 +197,19 @@ const checkInput = <R>(
   })
 }
 
-const checkPath = Effect.fnUntraced(function* <R>(check: StepCheck<R>, key: string, given: string) {
-  const fileSystem = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const place = placeOf(check.source, ["steps", check.id, key], "value")
-  const inData = given.startsWith("data:")
-  if (inData && Option.isNone(check.dataFolder.path)) {
-    check.report(
-      new DataFolderMissing({
-        ...place,
-        lookedFor: check.dataFolder.lookedFor,
-        hint: "give --data DIR, or set ESPALIER_DATA, or put the data at ../shared/data beside the workspace",
-      }),
-    )
-    return undefined
-  }
-  const folder = inData ? Option.getOrThrow(check.dataFolder.path) : check.source.folder
-  const absolute = path.resolve(folder, inData ? given.slice("data:".length) : given)
-  const readable = fileSystem.access(absolute, { readable: true }).pipe(
-    Effect.as(true),
-    Effect.orElseSucceed(() => false),
+const checkPath = <R>({ source, id, dataFolder, report }: StepCheck<R>, key: string, given: string) =>
+  locateInputFile({
+    given,
+    folder: source.folder,
+    dataFolder,
+    place: placeOf(source, ["steps", id, key], "value"),
+    relativeTo: "the pipeline file",
+  }).pipe(
+    Effect.catch((problem) => {
+      report(problem)
+      return Effect.succeed(undefined)
+    }),
   )
-  if (!(yield* readable)) {
-    const siblings = yield* Effect.orElseSucceed(
-      fileSystem.readDirectory(path.dirname(absolute)),
-      () => [],
-    )
-    const likely = suggest(path.basename(absolute), siblings.toSorted().slice(0, 20), "files there")
-    check.report(
-      new InputFileMissing({
-        ...place,
-        path: absolute,
-        hint:
-          siblings.length > 0
-            ? likely
-            : inData
-              ? "data: is the data folder (--data, ESPALIER_DATA)"
-              : "relative paths are relative to the pipeline file",
-      }),
-    )
-    return undefined
-  }
-  return absolute
-})
 
 /**
  * Checks one step of a document against its definition and reports every problem. The result is

@@ -1,5 +1,6 @@
 import { Effect, Option } from "effect"
 import type { Json } from "./canonical_json.ts"
+import { unreadable } from "./input_file.ts"
 import type { Pipeline, PipelineStep } from "./pipeline.ts"
 import { PipelineDevice } from "./pipeline_device.ts"
 import { sha256Json, sha256Path } from "./sha256.ts"
@@ -25,11 +26,13 @@ export interface InputFile {
   readonly bytes: number
 }
 
-/** Hashes every file and folder that the pipeline's steps name, each once. That they can be read was checked. */
+/** Hashes every file and folder that the pipeline's steps name, each once. */
 export const hashInputFiles = Effect.fnUntraced(function* <R>(pipeline: Pipeline<R>) {
   const locations = new Set(pipeline.steps.flatMap(({ paths }) => Object.values(paths)))
   const files: Array<InputFile> = []
-  for (const path of locations) files.push({ path, ...(yield* Effect.orDie(sha256Path(path))) })
+  for (const path of locations) {
+    files.push({ path, ...(yield* Effect.mapError(sha256Path(path), unreadable(path))) })
+  }
   return files
 })
 

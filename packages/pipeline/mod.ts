@@ -13,9 +13,21 @@ export {
   type MetricsDocument,
   type TaggedFailure,
 } from "./artifact.ts"
-export { canonicalJson, type Json, type JsonObject, toJson } from "./canonical_json.ts"
+export {
+  canonicalJson,
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  toJson,
+} from "./canonical_json.ts"
 export { type DataFolder, type DataFolderOptions, findDataFolder } from "./data_folder.ts"
 export { didYouMean, editDistance, suggest } from "./did_you_mean.ts"
+export {
+  type InputFileRequest,
+  InputFileUnreadable,
+  locateInputFile,
+  unreadable,
+} from "./input_file.ts"
 export type { InputFile } from "./inspect_step.ts"
 export { loadPipeline } from "./load.ts"
 export { OutputFolderError } from "./output_folder.ts"

@@ -1,4 +1,5 @@
 import { Effect, type FileSystem, type Path } from "effect"
+import type { InputFileUnreadable } from "./input_file.ts"
 import { hashInputFiles, inspectStep } from "./inspect_step.ts"
 import type { Pipeline } from "./pipeline.ts"
 import type { PipelineDevice } from "./pipeline_device.ts"
@@ -38,7 +39,7 @@ export const planPipeline = <R>(
   options: { readonly packages: Readonly<Record<string, string>> },
 ): Effect.Effect<
   ReadonlyArray<PlannedStep>,
-  StoreError,
+  StoreError | InputFileUnreadable,
   Store | PipelineDevice | FileSystem.FileSystem | Path.Path
 > =>
   Effect.gen(function* () {

@@ -1,6 +1,7 @@
 import { Cause, Clock, DateTime, Effect, Exit, type FileSystem, type Path } from "effect"
 import { toJson } from "./canonical_json.ts"
 import { executeStep, makeInputReader } from "./execute_step.ts"
+import type { InputFileUnreadable } from "./input_file.ts"
 import { hashInputFiles, inspectStep } from "./inspect_step.ts"
 import { openOutputFolder, type OutputFolderError } from "./output_folder.ts"
 import type { Pipeline, PipelineStep } from "./pipeline.ts"
@@ -29,16 +30,23 @@ export interface RunOptions {
   readonly onEvent?: (event: RunEvent) => Effect.Effect<void>
 }
 
+/** Some messages end with the hint, so that they are complete by themselves; here the two are apart. */
+const withoutHint = (message: string, hint: string | undefined): string =>
+  hint !== undefined && hint !== "" && message.endsWith(hint)
+    ? message.slice(0, -hint.length).replace(/[\s.]+$/, "")
+    : message
+
 /** What is told of a cause that ended a step. */
 export const describeCause = (cause: Cause.Cause<unknown>): StepFailure => {
   const failure = cause.reasons.find(Cause.isFailReason)?.error
   if (failure !== undefined) {
     const { _tag, message, hint } = failure as Partial<Record<string, unknown>>
     const tag = typeof _tag === "string" ? _tag : "Error"
+    const told = typeof hint === "string" ? hint : undefined
     return {
       tag,
-      message: typeof message === "string" && message !== "" ? message : tag,
-      ...(typeof hint === "string" ? { hint } : {}),
+      message: typeof message === "string" && message !== "" ? withoutHint(message, told) : tag,
+      ...(told === undefined ? {} : { hint: told }),
     }
   }
   const defect = Cause.squash(cause)
@@ -60,7 +68,7 @@ const newRunName = Effect.map(
  * the others go on; the record says so. An interruption leaves nothing half written, and the next
  * run goes on from what is kept.
  *
- * Fails only where the store or the output folder does; a failed step is in the record.
+ * Fails only where the store, the output folder or an input file does; a failed step is in the record.
  *
  * @example
  * ```ts
@@ -76,7 +84,7 @@ export const runPipeline = <R>(
   options: RunOptions,
 ): Effect.Effect<
   RunRecord,
-  StoreError | OutputFolderError,
+  StoreError | OutputFolderError | InputFileUnreadable,
   R | Store | PipelineDevice | FileSystem.FileSystem | Path.Path
 > =>
   Effect.gen(function* () {

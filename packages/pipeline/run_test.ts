@@ -1,6 +1,7 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, layer } from "@effect/vitest"
-import { Deferred, Effect, Fiber } from "effect"
+import { Cause, Deferred, Effect, Fiber } from "effect"
+import { describeCause } from "./run.ts"
 import type { RunEvent } from "./run_event.ts"
 import { sha256 } from "./sha256.ts"
 import { runs } from "./testing/steps.ts"
@@ -266,6 +267,17 @@ steps:
         "StepFinished loud",
         "RunFinished",
       ])
+    }),
+  )
+
+  it.effect("a message that ends with its hint is told without it", () =>
+    Effect.sync(() => {
+      const failure = { _tag: "Narrow", message: "too narrow. Widen it.", hint: "Widen it." }
+      assert.deepStrictEqual(describeCause(Cause.fail(failure)), {
+        tag: "Narrow",
+        message: "too narrow",
+        hint: "Widen it.",
+      })
     }),
   )
 })

@@ -24,7 +24,10 @@ export const pruneMagnitude = Effect.fn("pruneMagnitude")(function* (
   Device | Scope.Scope
 > {
   yield* requireWidths(model, sparsity)
-  const programs = new Map<string, Program.Compiled<{ readonly weight: Spec }, ReturnType<typeof applyMask>>>()
+  const programs = new Map<
+    string,
+    Program.Compiled<{ readonly weight: Spec }, ReturnType<typeof applyMask>>
+  >()
   const programFor = Effect.fnUntraced(function* (shape: ReadonlyArray<number>) {
     const key = shape.join("x")
     const known = programs.get(key)
@@ -49,7 +52,12 @@ export const pruneMagnitude = Effect.fn("pruneMagnitude")(function* (
     }
     parameters = block.replace(parameters, own)
     const completed = block.index + 1
-    yield* Progress.report({ task: "magnitude", completed, total: model.blocks.length, unit: "blocks" })
+    yield* Progress.report({
+      task: "magnitude",
+      completed,
+      total: model.blocks.length,
+      unit: "blocks",
+    })
     yield* Effect.yieldNow
   }
   return countSparsity(model.withParameters(parameters))

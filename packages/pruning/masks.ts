@@ -26,7 +26,7 @@ export const magnitudeMask = (weight: T, sparsity: Sparsity): T => {
 export const wandaMask = (weight: T, meanSquares: T, sparsity: Sparsity): T => {
   const scores = wandaScore(weight, meanSquares)
   if (sparsity.kind === "structured") return smallestOfGroups(scores, sparsity.keep, sparsity.of)
-  return smallestOfRow(scores, Math.floor(weight.shape[1]! * sparsity.fraction))
+  return smallestOfRow(scores, Math.floor(weight.shape[1] * sparsity.fraction))
 }
 
 /** The weight with zeros where the mask is true. */

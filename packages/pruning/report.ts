@@ -25,7 +25,7 @@ export const countSparsity = (model: CausalLM): Pruned => {
   const layers = model.blocks.flatMap((block) => {
     const own = block.parameters(model.parameters) as Record<string, HostArray.HostArray>
     return block.linears.map(({ name, path }): LayerSparsity => {
-      const { data } = own[name]!
+      const { data } = own[name]
       let zeros = 0
       for (const value of data) if (value === 0) zeros++
       return { layer: path, zeros, size: data.length, sparsity: zeros / data.length }

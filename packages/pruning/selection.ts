@@ -10,10 +10,12 @@ type T = Tensor.Tensor
 
 /** The `count`-th smallest key of each row, [rows, columns] → [rows, 1]; `count` ≥ 1. */
 const thresholdOf = (keys: T, count: number): T => {
-  let threshold = Tensor.zeros([keys.shape[0]!, 1], "u32")
+  let threshold = Tensor.zeros([keys.shape[0], 1], "u32")
   for (let bit = 30; bit >= 0; bit--) {
     const candidate = Tensor.or(threshold, 2 ** bit)
-    const below = Tensor.sum(Tensor.cast(Tensor.less(keys, candidate), "i32"), [1], { keepDims: true })
+    const below = Tensor.sum(Tensor.cast(Tensor.less(keys, candidate), "i32"), [1], {
+      keepDims: true,
+    })
     threshold = Tensor.where(Tensor.less(below, count), candidate, threshold)
   }
   return threshold
@@ -46,10 +48,7 @@ export const smallestOfGroups = (scores: T, keep: number, of: number): T => {
   const others = Tensor.reshape(scores, [rows, groups, 1, of])
   const full = [rows, groups, of, of]
   const earlier = Tensor.less(Tensor.iota(full, 3), Tensor.iota(full, 2))
-  const before = Tensor.or(
-    Tensor.less(others, own),
-    Tensor.and(Tensor.equal(others, own), earlier),
-  )
+  const before = Tensor.or(Tensor.less(others, own), Tensor.and(Tensor.equal(others, own), earlier))
   const rank = Tensor.sum(Tensor.cast(before, "i32"), [3])
   return Tensor.reshape(Tensor.less(rank, of - keep), scores.shape)
 }

@@ -62,7 +62,7 @@ export const parseSparsity = (input: number | string): Sparsity => {
   }
   if (typeof input === "number") return { kind: "unstructured", fraction: input }
   const [keep, of] = input.split(":").map(Number)
-  return { kind: "structured", keep: keep!, of: of! }
+  return { kind: "structured", keep: keep, of: of }
 }
 
 /** A sparsity as people write it. */

@@ -42,7 +42,8 @@ export const pruneWanda = Effect.fn("pruneWanda")(function* (
   const { sparsity, windows, batch } = options
   yield* requireWidths(model, sparsity)
   type Compiled = Effect.Success<ReturnType<typeof compile>>
-  const compile = (shape: readonly [number, number]) => Program.compile(makeProgram(shape, sparsity))
+  const compile = (shape: readonly [number, number]) =>
+    Program.compile(makeProgram(shape, sparsity))
   const programs = new Map<string, Compiled>()
   for (const { shape } of model.blocks.flatMap((block) => block.linears)) {
     const key = shape.join("x")
@@ -57,7 +58,7 @@ export const pruneWanda = Effect.fn("pruneWanda")(function* (
       const own: Record<string, HostArray.HostArray> = { ...parameters }
       for (const { name, shape } of block.linears) {
         const run = programs.get(shape.join("x"))!
-        const weight = yield* run({ weight: own[name]!, squares: statistics[name]!, samples })
+        const weight = yield* run({ weight: own[name], squares: statistics[name], samples })
         own[name] = yield* DeviceArray.toHost(weight)
       }
       return own

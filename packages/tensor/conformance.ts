@@ -78,7 +78,7 @@ const rowCase = (row: Operation, seed: number): ConformanceCase => {
   const inputs = examples.map((example) => example.inputs.map((input) => draw(input, random)))
   const specs = inputs.flat().map(({ shape, dtype }) => new Spec(shape, dtype))
   const program = Programs.make(row.name, specs, (tensors) => {
-    const list = tensors as unknown as ReadonlyArray<Tensor>
+    const list = tensors
     let next = 0
     return examples.map((example) => {
       const own = list.slice(next, (next += example.inputs.length))
@@ -87,7 +87,7 @@ const rowCase = (row: Operation, seed: number): ConformanceCase => {
   })
   const expected = examples.map((example, i): HostArray => {
     const { shape, dtype } = row.infer(example.inputs, example.attributes)
-    const values = row.reference(inputs[i]!, example.attributes, { shape, dtype })
+    const values = row.reference(inputs[i], example.attributes, { shape, dtype })
     const data = isFloat(dtype) ? new Float64Array(values.length) : allocate(dtype, values.length)
     data.set(values)
     return { shape, dtype, data }
@@ -97,29 +97,28 @@ const rowCase = (row: Operation, seed: number): ConformanceCase => {
 
 /** A case for each row of the op table, judged by the row's own reference. */
 export const rowCases = (seed = 1): ReadonlyArray<ConformanceCase> =>
-  operations
-    .filter((row) => row.examples.length > 0)
-    .map((row, i) => rowCase(row, seed * 1000 + i))
+  operations.filter((row) => row.examples.length > 0).map((row, i) => rowCase(row, seed * 1000 + i))
 
 /** Fused programs (softmax, norms, attention, gradients), judged by the `f64` interpreter. */
 export const compositeCases = (
   seed = 1,
-): Effect.Effect<ReadonlyArray<ConformanceCase>, Programs.RunError | Effect.Error<ReturnType<typeof Programs.compile>>> =>
+): Effect.Effect<
+  ReadonlyArray<ConformanceCase>,
+  Programs.RunError | Effect.Error<ReturnType<typeof Programs.compile>>
+> =>
   Effect.forEach(composites, (composite, i) =>
     Effect.gen(function* () {
       const random = generator(seed * 7919 + i)
       const inputs = composite.inputs.map((input) => draw(input, random))
       const specs = inputs.map(({ shape, dtype }) => new Spec(shape, dtype))
-      const program = Programs.make(composite.name, specs, (tensors) =>
-        composite.build(tensors as unknown as ReadonlyArray<Tensor>),
-      )
+      const program = Programs.make(composite.name, specs, (tensors) => composite.build(tensors))
       const run = yield* Programs.compile(program)
       const expected = yield* DeviceArray.toHostTree(yield* run(inputs as never))
       return {
         name: composite.name,
         program,
         inputs,
-        expected: expected as unknown as ReadonlyArray<HostArray>,
+        expected: expected,
         tolerance: composite.tolerance,
       }
     }).pipe(Effect.scoped),
@@ -139,14 +138,33 @@ export const compare = (
   }
   const allowed = isFloat(expected.dtype) ? tolerance * Math.max(scale, 1e-30) : 0
   for (let position = 0; position < expected.data.length; position++) {
-    const [x, y] = [found.data[position]!, expected.data[position]!]
+    const [x, y] = [found.data[position], expected.data[position]]
     if (Object.is(x, y) || Math.abs(x - y) <= allowed) continue
-    return new ConformanceFailure({ case: name, output, position, expected: y, found: x, tolerance: allowed })
+    return new ConformanceFailure({
+      case: name,
+      output,
+      position,
+      expected: y,
+      found: x,
+      tolerance: allowed,
+    })
   }
   return undefined
 }
 
-/** Runs one case on the current device. */
+/**
+ * Runs one case on the current device; fails with what differs first.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Interpreter } from "@espalier/tensor"
+ * import * as Conformance from "@espalier/tensor/conformance"
+ *
+ * const all = Effect.forEach(Conformance.rowCases(), (one) => Conformance.check(one))
+ * await Effect.runPromise(all.pipe(Effect.provide(Interpreter.layer)))
+ * ```
+ */
 export const check = (
   conformanceCase: ConformanceCase,
   tolerance = conformanceCase.tolerance,
@@ -159,8 +177,8 @@ export const check = (
     const { name, program, inputs, expected } = conformanceCase
     const run = yield* Programs.compile(program)
     const outputs = yield* DeviceArray.toHostTree(yield* run(inputs as never))
-    for (const [i, found] of (outputs as unknown as ReadonlyArray<HostArray>).entries()) {
-      const failure = compare(name, i, found, expected[i]!, tolerance)
+    for (const [i, found] of outputs.entries()) {
+      const failure = compare(name, i, found, expected[i], tolerance)
       if (failure !== undefined) return yield* Effect.fail(failure)
     }
   }).pipe(Effect.scoped)

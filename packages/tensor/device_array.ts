@@ -76,7 +76,21 @@ export const requireLive = (array: DeviceArray): Effect.Effect<DeviceArray, Arra
         }),
       )
 
-/** Copies a host array into device memory. The array belongs to the current scope. */
+/**
+ * Copies a host array into device memory. The array belongs to the current scope.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { DeviceArray, HostArray, Interpreter } from "@espalier/tensor"
+ *
+ * const there = Effect.gen(function* () {
+ *   const array = yield* DeviceArray.fromHost(HostArray.make([2], [1, 2]))
+ *   return yield* DeviceArray.toArray(array)
+ * }).pipe(Effect.scoped, Effect.provide(Interpreter.layer))
+ * console.log(await Effect.runPromise(there)) // [ 1, 2 ]
+ * ```
+ */
 export const fromHost = Effect.fn("DeviceArray.fromHost")(function* (
   array: HostArray,
 ): Effect.fn.Return<
@@ -122,9 +136,7 @@ export const toHostTree = <T>(
   )
 
 /** The values of an array as plain numbers, in row-major order. */
-export const toArray = (
-  array: DeviceArray,
-): Effect.Effect<Array<number>, ArrayGone | DeviceLost> =>
+export const toArray = (array: DeviceArray): Effect.Effect<Array<number>, ArrayGone | DeviceLost> =>
   Effect.map(toHost(array), ({ data }) => Array.from(data))
 
 /** Frees the arrays of a tree now instead of at the end of their scope. */

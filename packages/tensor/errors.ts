@@ -82,11 +82,14 @@ export class DeviceLost extends Schema.TaggedError<DeviceLost>()("DeviceLost", {
 }
 
 /** No device of the kind asked for. */
-export class DeviceUnavailable extends Schema.TaggedError<DeviceUnavailable>()("DeviceUnavailable", {
-  device: Schema.String,
-  lookedFor: Schema.Array(Schema.String),
-  hint: Schema.String,
-}) {
+export class DeviceUnavailable extends Schema.TaggedError<DeviceUnavailable>()(
+  "DeviceUnavailable",
+  {
+    device: Schema.String,
+    lookedFor: Schema.Array(Schema.String),
+    hint: Schema.String,
+  },
+) {
   override get message(): string {
     return `no ${this.device} device: looked for ${this.lookedFor.join(", ")}. ${this.hint}`
   }
@@ -122,6 +125,29 @@ export class InputMismatch extends Schema.TaggedError<InputMismatch>()("InputMis
 }) {
   override get message(): string {
     return `${this.program} expects ${this.expected} for ${this.input} and was given ${this.found}`
+  }
+}
+
+/** A matrix that has to be positive definite is not, so that it has no Cholesky factor. */
+export class NotPositiveDefinite extends Schema.TaggedError<NotPositiveDefinite>()(
+  "NotPositiveDefinite",
+  {
+    /** What the matrix belongs to. */
+    layer: Schema.String,
+    /** Row at which the factorisation stopped. */
+    pivot: Schema.Finite,
+    size: Schema.Finite,
+    /** What should have been positive there. */
+    value: Schema.Number,
+  },
+) {
+  get hint(): string {
+    return Number.isFinite(this.value)
+      ? "Raise the damping, or give more calibration data."
+      : "Its values are not finite: look for the step that made them."
+  }
+  override get message(): string {
+    return `${this.layer} (${this.size} × ${this.size}) is not positive definite: pivot ${this.pivot} is ${this.value}. ${this.hint}`
   }
 }
 

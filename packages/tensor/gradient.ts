@@ -11,16 +11,21 @@ import * as Tree from "./tree.ts"
  * Gradients of the scalar `output` with respect to `inputs`, as further nodes of the same graph
  * (reverse mode). Where nothing flows back the gradient is zeros.
  */
-export const gradients = (
-  output: Tensor,
-  inputs: ReadonlyArray<Tensor>,
-): ReadonlyArray<Tensor> => {
+export const gradients = (output: Tensor, inputs: ReadonlyArray<Tensor>): ReadonlyArray<Tensor> => {
   if (output.shape.length !== 0) {
     const shapes = [output.shape]
-    throw new ShapeError({ operation: "gradient", shapes, problem: "needs a scalar; use sum or mean" })
+    throw new ShapeError({
+      operation: "gradient",
+      shapes,
+      problem: "needs a scalar; use sum or mean",
+    })
   }
   if (!isFloat(output.dtype)) {
-    throw new DTypeError({ operation: "gradient", dtypes: [output.dtype], problem: "needs a float" })
+    throw new DTypeError({
+      operation: "gradient",
+      dtypes: [output.dtype],
+      problem: "needs a float",
+    })
   }
   const order = topological([output])
   const wanted = new Set(inputs)
@@ -39,7 +44,7 @@ export const gradients = (
       throw new NoGradient({ operation: name, hint: "Wrap its input in stopGradient." })
     }
     for (const [i, flow] of gradient(adjoint, node, node.attributes).entries()) {
-      const input = node.inputs[i]!
+      const input = node.inputs[i]
       if (flow === undefined || !needed.has(input)) continue
       const before = adjoints.get(input)
       adjoints.set(input, before === undefined ? flow : add(before, flow))

@@ -58,27 +58,26 @@ export class Sha256 {
   #compress(bytes: Uint8Array, start: number): void {
     const w = this.#words
     for (let i = 0, at = start; i < 16; i++, at += 4) {
-      w[i] =
-        (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
+      w[i] = (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]
     }
     for (let i = 16; i < 64; i++) {
-      const [x, y] = [w[i - 15]!, w[i - 2]!]
+      const [x, y] = [w[i - 15], w[i - 2]]
       const s0 = rotate(x, 7) ^ rotate(x, 18) ^ (x >>> 3)
       const s1 = rotate(y, 17) ^ rotate(y, 19) ^ (y >>> 10)
-      w[i] = w[i - 16]! + s0 + w[i - 7]! + s1
+      w[i] = w[i - 16] + s0 + w[i - 7] + s1
     }
     const state = this.#state
-    let a = state[0]!
-    let b = state[1]!
-    let c = state[2]!
-    let d = state[3]!
-    let e = state[4]!
-    let f = state[5]!
-    let g = state[6]!
-    let h = state[7]!
+    let a = state[0]
+    let b = state[1]
+    let c = state[2]
+    let d = state[3]
+    let e = state[4]
+    let f = state[5]
+    let g = state[6]
+    let h = state[7]
     for (let i = 0; i < 64; i++) {
       const s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)
-      const t1 = (h + s1 + ((e & f) ^ (~e & g)) + constants[i]! + w[i]!) | 0
+      const t1 = (h + s1 + ((e & f) ^ (~e & g)) + constants[i] + w[i]) | 0
       const s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)
       const t2 = (s0 + ((a & b) ^ (a & c) ^ (b & c))) | 0
       h = g
@@ -90,14 +89,14 @@ export class Sha256 {
       b = a
       a = (t1 + t2) | 0
     }
-    state[0]! += a
-    state[1]! += b
-    state[2]! += c
-    state[3]! += d
-    state[4]! += e
-    state[5]! += f
-    state[6]! += g
-    state[7]! += h
+    state[0] += a
+    state[1] += b
+    state[2] += c
+    state[3] += d
+    state[4] += e
+    state[5] += f
+    state[6] += g
+    state[7] += h
   }
 }
 

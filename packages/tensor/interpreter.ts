@@ -69,17 +69,14 @@ const make = (): DeviceService => {
             if (buffer.data !== undefined) memory.data.set(buffer.exact ?? buffer.data)
             return memory
           })
-          const run = (
-            inputs: ReadonlyArray<DeviceBuffer>,
-            outputs: ReadonlyArray<DeviceBuffer>,
-          ) =>
+          const run = (inputs: ReadonlyArray<DeviceBuffer>, outputs: ReadonlyArray<DeviceBuffer>) =>
             Effect.sync(() => {
               const memory = own.map((buffer) => buffer?.data)
-              schedule.inputs.forEach((id, i) => (memory[id] = data(inputs[i]!)))
-              schedule.outputs.forEach((id, i) => (memory[id] = data(outputs[i]!)))
+              schedule.inputs.forEach((id, i) => (memory[id] = data(inputs[i])))
+              schedule.outputs.forEach((id, i) => (memory[id] = data(outputs[i])))
               for (const [i, step] of schedule.steps.entries()) {
                 dispatches++
-                kernels[i]!(
+                kernels[i](
                   step.buffers.map((id) => memory[id]!),
                   Scalar,
                 )

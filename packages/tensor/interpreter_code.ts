@@ -17,11 +17,27 @@ const wrapped = (dtype: DType, text: string): string =>
   dtype === "i32" ? `(${text} | 0)` : dtype === "u32" ? `(${text} >>> 0)` : `(${text})`
 
 const symbols: Readonly<Record<string, string>> = {
-  add: "+", subtract: "-", divide: "/", multiply: "*", less: "<", lessEqual: "<=", equal: "===", notEqual: "!==",
+  add: "+",
+  subtract: "-",
+  divide: "/",
+  multiply: "*",
+  less: "<",
+  lessEqual: "<=",
+  equal: "===",
+  notEqual: "!==",
 }
 const math: Readonly<Record<string, string>> = {
-  absolute: "abs", sign: "sign", floor: "floor", ceil: "ceil", truncate: "trunc", sqrt: "sqrt",
-  exp: "exp", log: "log", sin: "sin", cos: "cos", tanh: "tanh",
+  absolute: "abs",
+  sign: "sign",
+  floor: "floor",
+  ceil: "ceil",
+  truncate: "trunc",
+  sqrt: "sqrt",
+  exp: "exp",
+  log: "log",
+  sin: "sin",
+  cos: "cos",
+  tanh: "tanh",
 }
 
 const name = (node: Expression): string => {
@@ -52,7 +68,8 @@ const text = (node: Expression): string => {
       const [left, right] = [name(node.left), name(node.right)]
       const { dtype } = node.left
       const symbol = symbols[node.function]
-      if (node.dtype === "bool" && symbol !== undefined) return `(${left} ${symbol} ${right} ? 1 : 0)`
+      if (node.dtype === "bool" && symbol !== undefined)
+        return `(${left} ${symbol} ${right} ? 1 : 0)`
       if (symbol !== undefined && isFloat(dtype)) return `${left} ${symbol} ${right}`
       if (symbol !== undefined && node.function !== "multiply" && node.function !== "divide") {
         return wrapped(dtype, `${left} ${symbol} ${right}`)
@@ -100,7 +117,8 @@ class Code {
   /** Defines everything `expression` needs that is not yet defined here, and names it. */
   value(expression: Expression): string {
     for (const node of reachable([expression])) {
-      const simple = node.kind === "constant" || node.kind === "variable" || node.kind === "argument"
+      const simple =
+        node.kind === "constant" || node.kind === "variable" || node.kind === "argument"
       if (simple || this.#defined.some((ids) => ids.has(node.id))) continue
       this.#defined.at(-1)!.add(node.id)
       this.line(`const t${node.id} = ${text(node)}`)
@@ -146,7 +164,7 @@ export const kernelToJavaScript = (kernel: Kernel): string => {
   kernel.operands.forEach((_, i) => code.line(`const b${i} = buffers[${i}]`))
   const extents = variableExtents(kernel)
   const open = (from: number, to: number): void => {
-    for (let i = from; i < to; i++) code.loop(i, extents[i]!)
+    for (let i = from; i < to; i++) code.loop(i, extents[i])
   }
   switch (kernel.kind) {
     case "map": {
@@ -160,7 +178,11 @@ export const kernelToJavaScript = (kernel: Kernel): string => {
       open(0, outer)
       start(code, kernel.combine)
       open(outer, extents.length)
-      accumulate(code, kernel.combine, kernel.elements.map((element) => code.value(element)))
+      accumulate(
+        code,
+        kernel.combine,
+        kernel.elements.map((element) => code.value(element)),
+      )
       code.close(extents.length - outer)
       finish(code, kernel.combine)
       store(code, kernel, position(kernel.loops))
@@ -172,7 +194,11 @@ export const kernelToJavaScript = (kernel: Kernel): string => {
       open(0, outer)
       start(code, kernel.combine)
       open(outer, outer + 1)
-      accumulate(code, kernel.combine, kernel.elements.map((element) => code.value(element)))
+      accumulate(
+        code,
+        kernel.combine,
+        kernel.elements.map((element) => code.value(element)),
+      )
       finish(code, kernel.combine)
       store(code, kernel, position(extents))
       code.close(outer + 1)
@@ -192,7 +218,7 @@ export const kernelToJavaScript = (kernel: Kernel): string => {
       break
     }
     case "scatter": {
-      const output = `b${kernel.outputs[0]!.operand}`
+      const output = `b${kernel.outputs[0].operand}`
       if (kernel.initial === undefined) code.line(`${output}.fill(0)`)
       else code.line(`if (${output} !== b${kernel.initial}) ${output}.set(b${kernel.initial})`)
       open(0, 1)

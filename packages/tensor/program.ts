@@ -23,7 +23,20 @@ import type { Tensor } from "./tensor.ts"
 import type { Mapped } from "./tree.ts"
 import * as Tree from "./tree.ts"
 
-/** Shape and dtype of one input of a program. */
+export { explain } from "./explain.ts"
+
+/**
+ * Shape and dtype of one input of a program.
+ *
+ * @example
+ * ```ts
+ * import { HostArray, Spec } from "@espalier/tensor"
+ *
+ * const batch = { tokens: Spec.i32([8, 256]), weights: Spec.f32([8]) }
+ * const like = Spec.of({ w: HostArray.make([2, 2], [1, 2, 3, 4]) })
+ * console.log(like.w.shape) // [ 2, 2 ]
+ * ```
+ */
 export class Spec {
   readonly shape: Shape
   readonly dtype: DType
@@ -91,11 +104,7 @@ export const make = <I, O>(
     inputTensor(index++, path, spec.shape, spec.dtype),
   )
   const outputs = build(traced)
-  const schedule = makeSchedule(
-    name,
-    Tree.leaves<Tensor>(traced),
-    Tree.leaves<Tensor>(outputs),
-  )
+  const schedule = makeSchedule(name, Tree.leaves<Tensor>(traced), Tree.leaves<Tensor>(outputs))
   return { name, inputs, outputs, schedule }
 }
 
@@ -147,7 +156,7 @@ const matchInputs = (
   inputs: unknown,
 ): Effect.Effect<ReadonlyArray<Argument>, InputMismatch> => {
   const given = Tree.entries(inputs) as ReadonlyArray<readonly [string, Argument]>
-  const fits = given.length === specs.length && given.every(([path], i) => path === specs[i]![0])
+  const fits = given.length === specs.length && given.every(([path], i) => path === specs[i][0])
   if (fits) return Effect.succeed(given.map(([, value]) => value))
   const names = new Set(given.map(([path]) => path))
   const missing = specs.find(([path]) => !names.has(path))
@@ -205,11 +214,13 @@ export const compile = Effect.fn("Program.compile")(function* <I, O>(
     const values = yield* matchInputs(name, specs, inputs)
     const donated = new Set((options.donate ?? []).flatMap(pathsUnder))
     for (const [i, [path, spec]] of specs.entries()) {
-      const value = values[i]!
+      const value = values[i]
       const found = mismatch(spec, value, device)
       if (found !== undefined) {
         const expected = describe(spec.dtype, spec.shape)
-        return yield* Effect.fail(new InputMismatch({ program: name, input: path, expected, found }))
+        return yield* Effect.fail(
+          new InputMismatch({ program: name, input: path, expected, found }),
+        )
       }
       if (value instanceof DeviceArray) yield* requireLive(value)
     }
@@ -225,7 +236,7 @@ export const compile = Effect.fn("Program.compile")(function* <I, O>(
       const buffers: Array<DeviceBuffer> = []
       const donations: Array<DeviceArray> = []
       for (const [i, [path, spec]] of specs.entries()) {
-        const value = values[i]!
+        const value = values[i]
         if (value instanceof DeviceArray) {
           buffers.push(value.buffer)
           if (donated.has(path)) donations.push(value)
@@ -245,7 +256,7 @@ export const compile = Effect.fn("Program.compile")(function* <I, O>(
       const outputs: Array<DeviceBuffer> = []
       for (const [i, { dtype, shape }] of results.entries()) {
         const from = inPlace.get(i)
-        const buffer = from === undefined ? undefined : buffers[from]!
+        const buffer = from === undefined ? undefined : buffers[from]
         if (buffer !== undefined && reusable.delete(buffer)) outputs.push(buffer)
         else outputs.push(yield* claim(dtype, sizeOf(shape)))
       }
@@ -256,7 +267,7 @@ export const compile = Effect.fn("Program.compile")(function* <I, O>(
       yield* executable.run(buffers, outputs)
       return outputs.map((buffer, i) => {
         held.delete(buffer)
-        const { shape, dtype } = results[i]!
+        const { shape, dtype } = results[i]
         return new DeviceArray(device, buffer, shape, dtype, owner)
       })
     })
@@ -264,16 +275,27 @@ export const compile = Effect.fn("Program.compile")(function* <I, O>(
       for (const buffer of held) device.free(buffer)
     })
     const arrays = yield* Effect.ensuring(runOnce, giveBack)
-    return Tree.fill<Tensor, DeviceArray, O>(program.outputs as O, arrays)
+    return Tree.fill<Tensor, DeviceArray, O>(program.outputs, arrays)
   }) as Compiled<I, O>
 })
 
-/** Traces, compiles and runs once: for tests, examples and small jobs. */
+/**
+ * Traces, compiles and runs once: for tests, examples and small jobs.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Interpreter, Program, Tensor } from "@espalier/tensor"
+ *
+ * const sum = Program.evaluate(() => Tensor.sum(Tensor.iota([5], 0))).pipe(
+ *   Effect.flatMap(Tensor.toArray),
+ *   Effect.scoped,
+ *   Effect.provide(Interpreter.layer),
+ * )
+ * console.log(await Effect.runPromise(sum)) // [ 10 ]
+ * ```
+ */
 export const evaluate = <O>(
   build: () => O,
-): Effect.Effect<
-  Mapped<O, Tensor, DeviceArray>,
-  RunError | CompileError,
-  Device | Scope.Scope
-> =>
+): Effect.Effect<Mapped<O, Tensor, DeviceArray>, RunError | CompileError, Device | Scope.Scope> =>
   Effect.flatMap(compile(make("evaluate", {}, build)), (run) => run({}))

@@ -40,8 +40,8 @@ describe("running a program", () => {
   it.effect("gives back the tree that was built, and keeps what was given", () =>
     Effect.gen(function* () {
       const program = Program.make("tree", { a: { b: [Spec.f32([2])] } }, ({ a }) => ({
-        first: a.b[0]!,
-        rest: [T.neg(a.b[0]!), { deep: T.sum(a.b[0]!) }] as const,
+        first: a.b[0],
+        rest: [T.neg(a.b[0]), { deep: T.sum(a.b[0]) }] as const,
       }))
       const run = yield* Program.compile(program)
       const x = yield* DeviceArray.fromHost(host(3, 4))
@@ -71,7 +71,7 @@ describe("inputs that do not fit", () => {
       const program = Program.make(
         "step",
         { model: { weights: [Spec.f32([2, 3])] }, rate: Scalar },
-        ({ model, rate }) => T.mul(model.weights[0]!, rate),
+        ({ model, rate }) => T.mul(model.weights[0], rate),
       )
       const run = yield* Program.compile(program)
       const before = yield* liveBytes
@@ -172,13 +172,11 @@ describe("donation", () => {
       )
       const run = yield* Program.compile(program)
       const before = yield* liveBytes
-      const cache = yield* DeviceArray.fromHost(
-        HostArray.make([4, 2], [1, 2, 3, 4, 5, 6, 7, 8]),
-      )
+      const cache = yield* DeviceArray.fromHost(HostArray.make([4, 2], [1, 2, 3, 4, 5, 6, 7, 8]))
       const inputs = { cache, at: at(0), other: cache }
       const [next, more] = yield* run(inputs, { donate: ["cache", "other"] })
-      assert.deepStrictEqual(yield* T.toArray(next!), [7, 8, 3, 4, 5, 6, 7, 8])
-      assert.deepStrictEqual(yield* T.toArray(more!), [2, 3, 4, 5, 6, 7, 8, 9])
+      assert.deepStrictEqual(yield* T.toArray(next), [7, 8, 3, 4, 5, 6, 7, 8])
+      assert.deepStrictEqual(yield* T.toArray(more), [2, 3, 4, 5, 6, 7, 8, 9])
       DeviceArray.release([next, more])
       assert.strictEqual(yield* liveBytes, before)
     }).pipe(Effect.provide(Interpreter.layer)),
@@ -282,11 +280,15 @@ describe("the identity of a program", () => {
   const hash = (build: (x: T.Tensor) => unknown, name = "p", spec = Spec.f32([3])) =>
     Program.make(name, { x: spec }, ({ x }) => build(x)).schedule.hash
   it("is the same for the same computation under any name", () => {
-    assert.strictEqual(hash((x) => T.add(x, 1)), hash((x) => T.add(x, 1), "other"))
+    assert.strictEqual(
+      hash((x) => T.add(x, 1)),
+      hash((x) => T.add(x, 1), "other"),
+    )
   })
   it("changes with a constant, a shape, a dtype, an operation and embedded data", () => {
-    const table = (last: number, Values: typeof Float32Array | typeof Float64Array) => (x: T.Tensor) =>
-      T.add(x, T.fromHost(HostArray.make([3], Values.of(1, 2, last))))
+    const table =
+      (last: number, Values: typeof Float32Array | typeof Float64Array) => (x: T.Tensor) =>
+        T.add(x, T.fromHost(HostArray.make([3], Values.of(1, 2, last))))
     const hashes = [
       hash((x) => T.add(x, 1)),
       hash((x) => T.add(x, 2)),

@@ -11,7 +11,7 @@ export const stridesOf = (shape: Shape): Array<number> => {
   let stride = 1
   for (let axis = shape.length - 1; axis >= 0; axis--) {
     strides[axis] = stride
-    stride *= shape[axis]!
+    stride *= shape[axis]
   }
   return strides
 }
@@ -42,8 +42,8 @@ export const forEachIndex = (
   for (let position = 0; position < size; position++) {
     visit(index, position)
     for (let axis = shape.length - 1; axis >= 0; axis--) {
-      index[axis]!++
-      if (index[axis]! < shape[axis]!) break
+      index[axis]++
+      if (index[axis] < shape[axis]) break
       index[axis] = 0
     }
   }
@@ -52,6 +52,6 @@ export const forEachIndex = (
 /** Row-major position of `index`. */
 export const positionOf = (index: ReadonlyArray<number>, shape: Shape): number => {
   let position = 0
-  for (let axis = 0; axis < shape.length; axis++) position = position * shape[axis]! + index[axis]!
+  for (let axis = 0; axis < shape.length; axis++) position = position * shape[axis] + index[axis]
   return position
 }

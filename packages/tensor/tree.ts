@@ -34,7 +34,18 @@ export const entries = (tree: unknown, path = ""): ReadonlyArray<readonly [strin
 export const leaves = <A>(tree: unknown): ReadonlyArray<A> =>
   entries(tree).map(([, leaf]) => leaf as A)
 
-/** A tree of the same structure with leaves `f(leaf, path)`. */
+/**
+ * A tree of the same structure with leaves `f(leaf, path)`.
+ *
+ * @example
+ * ```ts
+ * import { Spec, Tree } from "@espalier/tensor"
+ *
+ * const parameters = { layers: [{ w: Spec.f32([4, 4]), b: Spec.f32([4]) }] }
+ * const sizes = Tree.map(parameters, (spec: Spec, path) => `${path}: ${spec.shape.length} axes`)
+ * console.log(sizes.layers[0]?.w) // layers.0.w: 2 axes
+ * ```
+ */
 export const map = <A, B, T>(
   tree: T,
   f: (leaf: A, path: string) => B,
@@ -57,7 +68,7 @@ export const map = <A, B, T>(
 /** A tree of the structure of `tree` filled with `values` in the order of {@link entries}. */
 export const fill = <A, B, T>(tree: T, values: ReadonlyArray<B>): Mapped<T, A, B> => {
   let next = 0
-  return map<A, B, T>(tree, () => values[next++]!)
+  return map<A, B, T>(tree, () => values[next++])
 }
 
 /** Combines two trees leaf by leaf; throws `StructureMismatch` where their structures differ. */
@@ -72,5 +83,5 @@ export const map2 = <A, B, C, T>(
     own.find(([path], i) => path !== others[i]?.[0]) ?? others.find((_, i) => i >= own.length)
   if (odd !== undefined) throw new StructureMismatch({ path: odd[0] })
   let next = 0
-  return map<A, C, T>(left, (leaf, path) => f(leaf, others[next++]![1] as B, path))
+  return map<A, C, T>(left, (leaf, path) => f(leaf, others[next++][1] as B, path))
 }

@@ -22,8 +22,8 @@ describe("Tree", () => {
   })
 
   it("maps leaves in place, with their paths", () => {
-    const paths = Tree.map(tree, (_, path) => path)
-    assert.deepStrictEqual(paths as unknown, { a: "a", b: ["b.0", { c: "b.1.c" }], n: "n" })
+    const paths = Tree.map(tree, (_: Tree.Leaf, path) => path)
+    assert.deepStrictEqual(paths, { a: "a", b: ["b.0", { c: "b.1.c" }], n: "n" })
   })
 
   it("does not care in which order keys were written", () => {
@@ -32,8 +32,12 @@ describe("Tree", () => {
   })
 
   it("combines two trees leaf by leaf", () => {
-    const sums = Tree.map2({ a: 1, b: [2, 3] }, { b: [20, 30], a: 10 }, (x: number, y: number) => x + y)
-    assert.deepStrictEqual(sums as unknown, { a: 11, b: [22, 33] })
+    const sums = Tree.map2(
+      { a: 1, b: [2, 3] },
+      { b: [20, 30], a: 10 },
+      (x: number, y: number) => x + y,
+    )
+    assert.deepStrictEqual(sums, { a: 11, b: [22, 33] })
   })
 
   it("refuses to combine trees of different structure", () => {

@@ -35,8 +35,8 @@ export class Accumulators {
   reset(): void {
     const { f } = this.#emitter
     for (const [slot, local] of this.locals.entries()) {
-      const value = this.#combine.identity[slot]!
-      const dtype = this.#combine.dtypes[slot]!
+      const value = this.#combine.identity[slot]
+      const dtype = this.#combine.dtypes[slot]
       if (dtype === "f32") f.f32x4(value)
       else f.i32x4(dtype === "bool" ? -value : value)
       f.set(local)
@@ -49,7 +49,7 @@ export class Accumulators {
     evaluator.scope(() => {
       for (const [slot, local] of this.locals.entries()) {
         evaluator.bindArgument(slot, local)
-        evaluator.bindArgument(this.locals.length + slot, elements[slot]!)
+        evaluator.bindArgument(this.locals.length + slot, elements[slot])
       }
       for (const node of this.#combine.result) f.get(evaluator.vector(node))
       for (const local of [...this.locals].reverse()) f.set(local)

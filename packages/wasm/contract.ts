@@ -16,7 +16,11 @@ import { simplify, substitute } from "./simplify.ts"
 export interface Product {
   readonly kernel: Ir.ContractKernel
   readonly batch: ReadonlyArray<number>
-  readonly rows: { readonly variable: number; readonly extent: number; readonly value: Ir.Expression }
+  readonly rows: {
+    readonly variable: number
+    readonly extent: number
+    readonly value: Ir.Expression
+  }
   readonly columns: {
     readonly variable: number
     readonly extent: number

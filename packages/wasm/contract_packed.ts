@@ -9,8 +9,7 @@ import { boundsOf, nest, product as sizeOf, weight } from "./loops.ts"
 const tileRows = 4
 const tileColumns = 8
 
-const padded = (extent: number, multiple: number): number =>
-  Math.ceil(extent / multiple) * multiple
+const padded = (extent: number, multiple: number): number => Math.ceil(extent / multiple) * multiple
 
 /** Block sizes, and where each block lies in the scratch memory. */
 interface Blocks {
@@ -68,7 +67,12 @@ const pack = (
   operand: Product["rows"],
   inner: Product["inner"],
   width: number,
-  area: { readonly from: number; readonly to: number; readonly start: number; readonly end: number },
+  area: {
+    readonly from: number
+    readonly to: number
+    readonly start: number
+    readonly end: number
+  },
   destination: () => void,
 ): void => {
   const { emitter } = base
@@ -78,20 +82,33 @@ const pack = (
   const depth = f.local("i32")
   f.get(area.end).get(area.start).op("i32.sub").set(depth)
   const paddedEnd = f.local("i32")
-  f.get(area.to).get(area.from).op("i32.sub").i32(width - 1).op("i32.add").i32(-width)
+  f.get(area.to)
+    .get(area.from)
+    .op("i32.sub")
+    .i32(width - 1)
+    .op("i32.add")
+    .i32(-width)
   f.op("i32.and").get(area.from).op("i32.add").set(paddedEnd)
   emitter.loop({ local: area.from }, { local: paddedEnd }, 4, (row) => {
     const target = f.local("i32")
     const position = f.local("i32")
     // Panel number × panel bytes, and the half of the panel for the wider one.
     f.get(row).get(area.from).op("i32.sub").i32(-width).op("i32.and").get(depth).op("i32.mul")
-    f.get(row).get(area.from).op("i32.sub").i32(width - 1).op("i32.and").op("i32.add")
+    f.get(row)
+      .get(area.from)
+      .op("i32.sub")
+      .i32(width - 1)
+      .op("i32.and")
+      .op("i32.add")
     f.i32(2).op("i32.shl")
     destination()
     f.op("i32.add").set(target)
     f.get(area.start).set(position)
     const advance = (count: number): void => {
-      f.get(target).i32(step * count).op("i32.add").set(target)
+      f.get(target)
+        .i32(step * count)
+        .op("i32.add")
+        .set(target)
     }
     const singles = (readers: ReadonlyArray<Evaluator>): void => {
       emitter.loopFrom(position, { local: area.end }, 1, () => {
@@ -120,22 +137,27 @@ const pack = (
         return reader
       })
     if (prefers(value, operand, inner)) {
-      f.get(row).i32(4).op("i32.add").get(area.to).op("i32.le_s").if(
-        () => {
-          const reader = base.fork(variable)
-          reader.bindLanes(variable, row)
-          reader.hoist([value])
-          emitter.loopFrom(position, { local: area.end }, 1, () => {
-            reader.scope(() => {
-              reader.bind(inner.variable, position)
-              const local = reader.vector(value)
-              f.get(target).get(local).memory("v128.store")
+      f.get(row)
+        .i32(4)
+        .op("i32.add")
+        .get(area.to)
+        .op("i32.le_s")
+        .if(
+          () => {
+            const reader = base.fork(variable)
+            reader.bindLanes(variable, row)
+            reader.hoist([value])
+            emitter.loopFrom(position, { local: area.end }, 1, () => {
+              reader.scope(() => {
+                reader.bind(inner.variable, position)
+                const local = reader.vector(value)
+                f.get(target).get(local).memory("v128.store")
+              })
+              advance(1)
             })
-            advance(1)
-          })
-        },
-        () => singles(rowReaders(undefined)),
-      )
+          },
+          () => singles(rowReaders(undefined)),
+        )
     } else {
       const readers = rowReaders(inner.variable)
       const whole = emitter.wholeSteps({ local: area.start }, { local: area.end }, 4)
@@ -149,7 +171,9 @@ const pack = (
           return local
         }) as [number, number, number, number]
         for (const [i, column] of transpose(emitter, read).entries()) {
-          f.get(target).get(column).memory("v128.store", i * step)
+          f.get(target)
+            .get(column)
+            .memory("v128.store", i * step)
         }
         advance(4)
       })
@@ -180,7 +204,9 @@ const tile = (
     () => {
       for (const row of rows) {
         for (const half of halves) {
-          f.get(at.sums).memory("v128.load", row * stride + 16 * half).set(sums[row]![half]!)
+          f.get(at.sums)
+            .memory("v128.load", row * stride + 16 * half)
+            .set(sums[row][half])
         }
       }
     },
@@ -189,24 +215,36 @@ const tile = (
   f.get(count).set(remaining)
   f.loop((next) => {
     for (const half of halves) {
-      f.get(at.right).memory("v128.load", 16 * half).set(right[half]!)
+      f.get(at.right)
+        .memory("v128.load", 16 * half)
+        .set(right[half])
     }
     for (const row of rows) {
-      f.get(at.left).memory("v128.load32_splat", 4 * row).set(left)
+      f.get(at.left)
+        .memory("v128.load32_splat", 4 * row)
+        .set(left)
       for (const half of halves) {
-        const sum = sums[row]![half]!
-        f.get(left).get(right[half]!)
+        const sum = sums[row][half]
+        f.get(left).get(right[half])
         emitter.multiplyAdd(() => f.get(sum))
         f.set(sum)
       }
     }
-    f.get(at.left).i32(4 * tileRows).op("i32.add").set(at.left)
-    f.get(at.right).i32(4 * tileColumns).op("i32.add").set(at.right)
+    f.get(at.left)
+      .i32(4 * tileRows)
+      .op("i32.add")
+      .set(at.left)
+    f.get(at.right)
+      .i32(4 * tileColumns)
+      .op("i32.add")
+      .set(at.right)
     f.get(remaining).i32(1).op("i32.sub").tee(remaining).branchIf(next)
   })
   for (const row of rows) {
     for (const half of halves) {
-      f.get(at.sums).get(sums[row]![half]!).memory("v128.store", row * stride + 16 * half)
+      f.get(at.sums)
+        .get(sums[row][half])
+        .memory("v128.store", row * stride + 16 * half)
     }
   }
 }
@@ -257,69 +295,76 @@ export const compilePacked = (module: KernelModule, product: Product): Template 
         tile(emitter, at, count, () => f.get(depth.start).op("i32.eqz"), stride)
       })
     })
-    f.get(depth.end).i32(inner.extent).op("i32.eq").if(() => {
-      emitter.loop({ local: area.rowStart }, { local: area.rowEnd }, 1, (row) => {
-        plus(blocks.sums)()
-        rowOffset(row)
-        f.op("i32.add").get(area.columnStart).i32(2).op("i32.shl").op("i32.sub")
-        const address = emitter.keep("i32")
-        const writer = evaluator.fork(columns.variable)
-        writer.bind(rows.variable, row)
-        hoistOutputs(writer, product)
-        const [from, to] = [{ local: area.columnStart }, { local: area.columnEnd }]
-        writeRow(writer, product, address, from, to)
+    f.get(depth.end)
+      .i32(inner.extent)
+      .op("i32.eq")
+      .if(() => {
+        emitter.loop({ local: area.rowStart }, { local: area.rowEnd }, 1, (row) => {
+          plus(blocks.sums)()
+          rowOffset(row)
+          f.op("i32.add").get(area.columnStart).i32(2).op("i32.shl").op("i32.sub")
+          const address = emitter.keep("i32")
+          const writer = evaluator.fork(columns.variable)
+          writer.bind(rows.variable, row)
+          hoistOutputs(writer, product)
+          const [from, to] = [{ local: area.columnStart }, { local: area.columnEnd }]
+          writeRow(writer, product, address, from, to)
+        })
       })
-    })
   }
 
   const loops = batch.map((extent, variable) => ({
     variable,
     ...boundsOf(emitter, variable, split, extent),
   }))
-  nest(evaluator, loops, () => undefined, () => {
-    emitter.loop(columnFrom, columnTo, blocks.columns, (columnStart) => {
-      const columnEnd = blockEnd(emitter, columnStart, blocks.columns, columnTo)
-      const packRight = (start: number, end: number): void =>
-        pack(
-          evaluator,
-          columns,
-          inner,
-          tileColumns,
-          { from: columnStart, to: columnEnd, start, end },
-          plus(blocks.packedColumns),
-        )
-      const whole = { start: f.local("i32"), end: f.local("i32") }
-      f.i32(0).set(whole.start).i32(inner.extent).set(whole.end)
-      if (blocks.innerBlocks === 1) packRight(whole.start, whole.end)
-      emitter.loop(rowFrom, rowTo, blocks.keptRows, (keptStart) => {
-        const keptEnd = blockEnd(emitter, keptStart, blocks.keptRows, rowTo)
-        const overRows = (start: number, end: number): void => {
-          emitter.loop({ local: keptStart }, { local: keptEnd }, blocks.rows, (rowStart) => {
-            const rowEnd = blockEnd(emitter, rowStart, blocks.rows, { local: keptEnd })
-            const area = { from: rowStart, to: rowEnd, start, end }
-            pack(evaluator, rows, inner, tileRows, area, plus(0))
-            multiplyBlock({ rowStart, rowEnd, columnStart, columnEnd }, { start, end }, keptStart)
-          })
-        }
-        if (blocks.innerBlocks === 1) overRows(whole.start, whole.end)
-        else {
-          emitter.loop(0, inner.extent, blocks.inner, (start) => {
-            const end = blockEnd(emitter, start, blocks.inner, inner.extent)
-            packRight(start, end)
-            overRows(start, end)
-          })
-        }
+  nest(
+    evaluator,
+    loops,
+    () => undefined,
+    () => {
+      emitter.loop(columnFrom, columnTo, blocks.columns, (columnStart) => {
+        const columnEnd = blockEnd(emitter, columnStart, blocks.columns, columnTo)
+        const packRight = (start: number, end: number): void =>
+          pack(
+            evaluator,
+            columns,
+            inner,
+            tileColumns,
+            { from: columnStart, to: columnEnd, start, end },
+            plus(blocks.packedColumns),
+          )
+        const whole = { start: f.local("i32"), end: f.local("i32") }
+        f.i32(0).set(whole.start).i32(inner.extent).set(whole.end)
+        if (blocks.innerBlocks === 1) packRight(whole.start, whole.end)
+        emitter.loop(rowFrom, rowTo, blocks.keptRows, (keptStart) => {
+          const keptEnd = blockEnd(emitter, keptStart, blocks.keptRows, rowTo)
+          const overRows = (start: number, end: number): void => {
+            emitter.loop({ local: keptStart }, { local: keptEnd }, blocks.rows, (rowStart) => {
+              const rowEnd = blockEnd(emitter, rowStart, blocks.rows, { local: keptEnd })
+              const area = { from: rowStart, to: rowEnd, start, end }
+              pack(evaluator, rows, inner, tileRows, area, plus(0))
+              multiplyBlock({ rowStart, rowEnd, columnStart, columnEnd }, { start, end }, keptStart)
+            })
+          }
+          if (blocks.innerBlocks === 1) overRows(whole.start, whole.end)
+          else {
+            emitter.loop(0, inner.extent, blocks.inner, (start) => {
+              const end = blockEnd(emitter, start, blocks.inner, inner.extent)
+              packRight(start, end)
+              overRows(start, end)
+            })
+          }
+        })
       })
-    })
-  })
+    },
+  )
   const multiplications = batches * rows.extent * columns.extent * inner.extent
-  const packing =
-    batches * inner.extent * (rows.extent * weight([rows.value]) + columns.extent * 2)
+  const packing = batches * inner.extent * (rows.extent * weight([rows.value]) + columns.extent * 2)
   return {
     stages: [
       {
         name: "contract",
-        extent: split >= 0 ? batch[split]! : byRows ? rows.extent : columns.extent,
+        extent: split >= 0 ? batch[split] : byRows ? rows.extent : columns.extent,
         grain: split >= 0 ? 1 : 32,
         partsPerThread: 2,
         work: multiplications / 6 + packing,

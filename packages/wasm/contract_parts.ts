@@ -10,9 +10,7 @@ export const prefers = (
   b: { readonly variable: number; readonly extent: number },
 ): boolean => {
   const loads = loadsOf([value])
-  return (
-    vectorCost(a.variable, a.extent, 0, loads) < vectorCost(b.variable, b.extent, 0, loads)
-  )
+  return vectorCost(a.variable, a.extent, 0, loads) < vectorCost(b.variable, b.extent, 0, loads)
 }
 
 /** Hoists what the output expressions need. */
@@ -26,8 +24,8 @@ export const writeOutputs = (evaluator: Evaluator, product: Product, sum: number
   evaluator.bindArgument(0, sum)
   const results = product.values.map((value) => evaluator.vector(value))
   for (const [i, target] of product.stores.entries()) {
-    const { dtype } = product.kernel.operands[target.operand]!
-    evaluator.store(target, dtype, results[i]!)
+    const { dtype } = product.kernel.operands[target.operand]
+    evaluator.store(target, dtype, results[i])
   }
 }
 
@@ -59,7 +57,9 @@ export const transpose = (
 ): readonly [number, number, number, number] => {
   const { f } = emitter
   const mix = (a: number, b: number, lanes: readonly [number, number, number, number]): number => {
-    f.get(a).get(b).shuffle(...lanes)
+    f.get(a)
+      .get(b)
+      .shuffle(...lanes)
     return emitter.keep("v128")
   }
   const [a, b, c, d] = vectors

@@ -8,8 +8,7 @@ import { boundsOf, nest, product as sizeOf, vectorLoop, weight } from "./loops.t
 /** Columns whose running sums stay in the first-level cache while rows of the matrix stream by. */
 const columnBlock = 1024
 
-const padded = (extent: number, multiple: number): number =>
-  Math.ceil(extent / multiple) * multiple
+const padded = (extent: number, multiple: number): number => Math.ceil(extent / multiple) * multiple
 
 /** Evaluates the few rows once, into `rows` stretches of `stride` floats at `address`. */
 const keepRows = (emitter: Emitter, base: Evaluator, product: Product, stride: number): void => {
@@ -72,9 +71,9 @@ const dotColumns = (
           value = emitter.keep("v128")
         }
         for (const [row, sum] of sums.entries()) {
-          f.get(left[row]!).get(value)
-          emitter.multiplyAdd(() => f.get(sum[j]!))
-          f.set(sum[j]!)
+          f.get(left[row]).get(value)
+          emitter.multiplyAdd(() => f.get(sum[j]))
+          f.set(sum[j])
         }
       })
     }
@@ -86,7 +85,7 @@ const dotColumns = (
   emitter.loopFrom(place, inner.extent, 1, () => multiply(place, false))
   for (const [row, sum] of sums.entries()) {
     // Both widths add the lanes as (0 + 1) + (2 + 3).
-    const single = count === 1 ? sum[0]! : undefined
+    const single = count === 1 ? sum[0] : undefined
     const lanes =
       single === undefined
         ? transpose(emitter, sum as [number, number, number, number])
@@ -167,7 +166,7 @@ const addRows = (
           f.get(address).memory(lanes ? "v128.load" : "v128.load32_splat", offset)
           const sum = emitter.keep("v128")
           for (const [u, factor] of factors.entries()) {
-            f.get(factor).get(values[u]!)
+            f.get(factor).get(values[u])
             emitter.multiplyAdd(() => f.get(sum))
             f.set(sum)
           }
@@ -192,7 +191,9 @@ const addRows = (
         f.i32(row)
         writer.bind(rows.variable, emitter.keep("i32"))
       }
-      f.get(origin).i32(4 * row * columnBlock).op("i32.add")
+      f.get(origin)
+        .i32(4 * row * columnBlock)
+        .op("i32.add")
       const address = emitter.keep("i32")
       hoistOutputs(writer, product)
       writeRow(writer, product, address, { local: blockStart }, { local: blockEnd })
@@ -213,28 +214,32 @@ export const compileStreamed = (module: KernelModule, product: Product): Templat
     variable,
     ...boundsOf(emitter, variable, split, extent),
   }))
-  const [from, to]: [Bound, Bound] =
-    split >= 0 ? [0, columns.extent] : [emitter.start, emitter.end]
-  nest(evaluator, loops, () => undefined, () => {
-    keepRows(emitter, evaluator, product, stride)
-    if (dots) {
-      const local = emitter.f.local("i32")
-      emitter.push(from)
-      emitter.f.set(local)
-      emitter.loopFrom(local, emitter.wholeSteps(from, to, 4), 4, () =>
-        dotColumns(emitter, evaluator, product, stride, local, 4),
-      )
-      emitter.loopFrom(local, to, 1, () =>
-        dotColumns(emitter, evaluator, product, stride, local, 1),
-      )
-    } else addRows(emitter, evaluator, product, stride, from, to)
-  })
+  const [from, to]: [Bound, Bound] = split >= 0 ? [0, columns.extent] : [emitter.start, emitter.end]
+  nest(
+    evaluator,
+    loops,
+    () => undefined,
+    () => {
+      keepRows(emitter, evaluator, product, stride)
+      if (dots) {
+        const local = emitter.f.local("i32")
+        emitter.push(from)
+        emitter.f.set(local)
+        emitter.loopFrom(local, emitter.wholeSteps(from, to, 4), 4, () =>
+          dotColumns(emitter, evaluator, product, stride, local, 4),
+        )
+        emitter.loopFrom(local, to, 1, () =>
+          dotColumns(emitter, evaluator, product, stride, local, 1),
+        )
+      } else addRows(emitter, evaluator, product, stride, from, to)
+    },
+  )
   const body = weight([columns.value]) + rows.extent
   return {
     stages: [
       {
         name: "contract",
-        extent: split >= 0 ? batch[split]! : columns.extent,
+        extent: split >= 0 ? batch[split] : columns.extent,
         grain: split >= 0 ? 1 : 16,
         partsPerThread: 2,
         work: (batches * columns.extent * inner.extent * body) / 4,

@@ -63,8 +63,7 @@ export const access = (operand: number, index: Ir.Expression): Access => {
   const { constant, terms } = Ir.linearForm(index)
   // A constant may ride along as the instruction's offset only where the address without it is
   // sure to lie inside the buffer: positive steps of loop variables.
-  const rides =
-    constant >= 0 && terms.every((t) => t.coefficient > 0 && t.atom.kind === "variable")
+  const rides = constant >= 0 && terms.every((t) => t.coefficient > 0 && t.atom.kind === "variable")
   const names = terms.map((t) => `${t.atom.id}*${t.coefficient}`).sort()
   const made: Access = {
     operand,

@@ -55,7 +55,6 @@ class WasmDevice implements DeviceService {
   readonly #poison: boolean
   #dispatches = 0
   #programs = 0
-  #bufferBytes = 0
 
   constructor(pool: Pool, threads: Threads | undefined, poison: boolean, relaxed: boolean) {
     this.#pool = pool
@@ -74,7 +73,6 @@ class WasmDevice implements DeviceService {
       adapter: `WebAssembly SIMD${relaxed ? " (relaxed)" : ""}, ${count} thread${count === 1 ? "" : "s"}`,
       software: false,
       dtypes,
-      // Element positions are 32-bit integers with a sign, addresses are not.
       maximumBufferBytes: pool.limitBytes - 65536,
     }
   }
@@ -100,10 +98,7 @@ class WasmDevice implements DeviceService {
       return copy
     })
 
-  readonly free: DeviceService["free"] = (buffer) => {
-    this.#bufferBytes -= buffer.bytes
-    this.#pool.free((buffer as Block).address)
-  }
+  readonly free: DeviceService["free"] = (buffer) => this.#pool.free((buffer as Block).address)
 
   readonly compile: DeviceService["compile"] = (schedule) =>
     Effect.map(
@@ -139,7 +134,6 @@ class WasmDevice implements DeviceService {
   #claim(bytes: number): Block | undefined {
     const address = this.#pool.allocate(bytes)
     if (address === undefined) return undefined
-    this.#bufferBytes += bytes
     return { bytes, address }
   }
 
@@ -147,12 +141,12 @@ class WasmDevice implements DeviceService {
     const { buffer } = this.#pool.memory
     switch (dtype) {
       case "i32":
-        return new Int32Array(buffer, address, length) as Int32Array<ArrayBuffer>
+        return new Int32Array(buffer, address, length)
       case "u32":
       case "bool":
-        return new Uint32Array(buffer, address, length) as Uint32Array<ArrayBuffer>
+        return new Uint32Array(buffer, address, length)
       default:
-        return new Float32Array(buffer, address, length) as Float32Array<ArrayBuffer>
+        return new Float32Array(buffer, address, length)
     }
   }
 
@@ -223,8 +217,8 @@ class WasmDevice implements DeviceService {
     for (const { id, offset } of schedule.buffers) {
       addresses[id] = constants.get(id)?.address ?? this.#workspace.arena + (offset ?? 0)
     }
-    for (const [i, id] of schedule.inputs.entries()) addresses[id] = inputs[i]!.address
-    for (const [i, id] of schedule.outputs.entries()) addresses[id] = outputs[i]!.address
+    for (const [i, id] of schedule.inputs.entries()) addresses[id] = inputs[i].address
+    for (const [i, id] of schedule.outputs.entries()) addresses[id] = outputs[i].address
     return addresses
   }
 
@@ -239,8 +233,7 @@ class WasmDevice implements DeviceService {
         (output, o) =>
           output.address === input.address &&
           !schedule.inPlace.some(
-            (pair) =>
-              pair.input === schedule.inputs[i] && pair.output === schedule.outputs[o],
+            (pair) => pair.input === schedule.inputs[i] && pair.output === schedule.outputs[o],
           ),
       )
       return taken ? [i] : []
@@ -258,7 +251,7 @@ class WasmDevice implements DeviceService {
       const outputs = givenOutputs as ReadonlyArray<Block>
       const copies: Array<Block> = []
       for (const i of this.#overwritten(schedule, inputs, outputs)) {
-        const { address, bytes } = inputs[i]!
+        const { address, bytes } = inputs[i]
         const copy = this.#claim(bytes)
         if (copy === undefined) {
           for (const made of copies) this.free(made)
@@ -273,7 +266,11 @@ class WasmDevice implements DeviceService {
         this.#threads?.check()
         const addresses = this.#addresses(loaded, inputs, outputs)
         for (const { kernel, buffers } of steps) {
-          this.#dispatch(loaded, kernel, buffers.map((id) => addresses[id]!))
+          this.#dispatch(
+            loaded,
+            kernel,
+            buffers.map((id) => addresses[id]),
+          )
         }
         return Effect.void
       } catch (error) {
@@ -302,7 +299,7 @@ class WasmDevice implements DeviceService {
     for (const [index, stage] of kernel.code.stages.entries()) {
       if (this.#threads?.pays(stage) === true) {
         this.#threads.run(kernel, index, scratch, loaded.scratchBytes, shared, bases)
-      } else kernel.functions[index]!(0, stage.extent, scratch, shared, ...bases)
+      } else kernel.functions[index](0, stage.extent, scratch, shared, ...bases)
     }
   }
 }

@@ -84,16 +84,28 @@ export class KernelModule {
       })
     })
     // A quotient that rounded up to the next integer left a remainder of the wrong sign.
-    f.get(x).get(0).op("f64.promote_f32").op("f64.mul").f64(0).op("f64.lt").if(() => {
-      f.get(x).get(y).get(0).op("f64.promote_f32").op("f64.copysign").op("f64.add").set(x)
-    })
+    f.get(x)
+      .get(0)
+      .op("f64.promote_f32")
+      .op("f64.mul")
+      .f64(0)
+      .op("f64.lt")
+      .if(() => {
+        f.get(x).get(y).get(0).op("f64.promote_f32").op("f64.copysign").op("f64.add").set(x)
+      })
     f.get(x).get(0).op("f64.promote_f32").op("f64.copysign").op("f32.demote_f64")
     return f
   }
 
   /** Starts an exported kernel function: `(start, end, scratch, shared, base of each operand)`. */
   kernel(name: string, operands: ReadonlyArray<Ir.Operand>): Emitter {
-    const f = this.builder.function(["i32", "i32", "i32", "i32", ...operands.map(() => "i32" as const)])
+    const f = this.builder.function([
+      "i32",
+      "i32",
+      "i32",
+      "i32",
+      ...operands.map(() => "i32" as const),
+    ])
     this.builder.export(name, f)
     return new Emitter(this, f, operands)
   }
@@ -113,13 +125,10 @@ export class Emitter {
   readonly scratch = 2
   /** Local with the address of the working memory that all threads see. */
   readonly shared = 3
-  readonly #temporaries: Array<number> = []
+  readonly #constants = new Map<string, number>()
+  #zero: number | undefined
 
-  constructor(
-    module: KernelModule,
-    f: Wasm.FunctionBuilder,
-    operands: ReadonlyArray<Ir.Operand>,
-  ) {
+  constructor(module: KernelModule, f: Wasm.FunctionBuilder, operands: ReadonlyArray<Ir.Operand>) {
     this.module = module
     this.f = f
     this.operands = operands
@@ -130,9 +139,30 @@ export class Emitter {
     return 4 + operand
   }
 
-  /** A vector local for the inside of one elementary function. */
-  temporary(slot: number): number {
-    return (this.#temporaries[slot] ??= this.f.local("v128"))
+  /** The local with a vector constant of the words `even`, `odd`, `even`, `odd`. */
+  constant(even: number, odd: number): number {
+    const key = `${even | 0},${odd | 0}`
+    const known = this.#constants.get(key)
+    if (known !== undefined) return known
+    const zero = this.#readZero()
+    const local = this.f.local("v128")
+    this.f.atEntry(() => {
+      this.f.i32x4(even, odd, even, odd).get(zero).op("v128.xor").set(local)
+    })
+    this.#constants.set(key, local)
+    return local
+  }
+
+  /**
+   * A zero that the engine cannot see through, from the unused start of the memory: V8 would build
+   * a vector literal anew at every use, three instructions each, instead of keeping it.
+   */
+  #readZero(): number {
+    if (this.#zero === undefined) {
+      const local = (this.#zero = this.f.local("v128"))
+      this.f.atEntry(() => this.f.i32(0).memory("v128.load").set(local))
+    }
+    return this.#zero
   }
 
   /** Multiplies the two vectors on the stack and adds what `addend` pushes, fused where possible. */

@@ -3,6 +3,7 @@ import { Ir } from "@espalier/tensor"
 import type { Access } from "./dependencies.ts"
 import { access, dependencies, strideAlong } from "./dependencies.ts"
 import type { Emitter } from "./emitter.ts"
+import { Lanes } from "./lanes.ts"
 import { scalarBinary, scalarCast, scalarSupports } from "./scalar_operations.ts"
 import { vectorBinary, vectorBitcast, vectorCast, vectorUnary } from "./vector_operations.ts"
 
@@ -152,9 +153,10 @@ export class Evaluator {
     }
     if (constant !== 0) f.i32(4 * constant).op("i32.add")
     const made: Pointer = {
-      local: ready.length === 0 && constant === 0 && known === undefined
-        ? this.#asIs(target)
-        : this.emitter.keep("i32"),
+      local:
+        ready.length === 0 && constant === 0 && known === undefined
+          ? this.#asIs(target)
+          : this.emitter.keep("i32"),
       remaining: remaining.filter((term) => !ready.includes(term)),
     }
     this.#state.pointers.set(target.key, made)
@@ -221,7 +223,9 @@ export class Evaluator {
       for (let lane = 1; lane < 4; lane++) {
         const loaded = this.emitter.keep("v128")
         const place = step > 0 ? lane : 3 - lane
-        f.get(address).get(loaded).memoryLane("v128.load32_lane", lane, offset + place * size)
+        f.get(address)
+          .get(loaded)
+          .memoryLane("v128.load32_lane", lane, offset + place * size)
       }
     }
   }
@@ -261,10 +265,11 @@ export class Evaluator {
     const { emitter } = this
     const { f } = emitter
     switch (node.kind) {
-      case "constant":
-        if (node.dtype === "f32") f.f32x4(node.value)
-        else f.i32x4(node.dtype === "bool" ? -node.value : node.value)
-        break
+      case "constant": {
+        const lanes = new Lanes(emitter)
+        if (node.dtype === "f32") return lanes.float(node.value)
+        return lanes.bits(node.dtype === "bool" ? -node.value : node.value)
+      }
       case "variable": {
         const binding = this.#state.variables.get(node.index)!
         f.get(binding.local).op("i32x4.splat")

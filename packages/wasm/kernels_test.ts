@@ -17,9 +17,9 @@ const agrees = (kernelCase: KernelCase, tolerance = 0) =>
       Effect.flatMap(Device, (service) => runOn(service, kernelCase)).pipe(Effect.provide(device)),
     )
     for (const [i, values] of wanted.entries()) {
-      const error = difference(runs[0]![i]!, values)
+      const error = difference(runs[0][i], values)
       assert.isAtMost(error, tolerance, `${kernelCase.kernel.name}, output ${i}`)
-      assert.deepStrictEqual(runs[1]![i], runs[0]![i], `${kernelCase.kernel.name}, two threads`)
+      assert.deepStrictEqual(runs[1][i], runs[0][i], `${kernelCase.kernel.name}, two threads`)
     }
   })
 

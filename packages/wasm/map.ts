@@ -41,7 +41,7 @@ export const compileMap = (module: KernelModule, source: Ir.MapKernel): Readonly
   const write = (): void => {
     const values = roots.map((root) => evaluator.vector(root))
     for (const [i, target] of stores.entries()) {
-      evaluator.store(target, kernel.operands[target.operand]!.dtype, values[i]!)
+      evaluator.store(target, kernel.operands[target.operand].dtype, values[i])
     }
   }
   const outer = loops.flatMap((extent, variable) =>
@@ -51,15 +51,15 @@ export const compileMap = (module: KernelModule, source: Ir.MapKernel): Readonly
   nest(evaluator, outer, hoist, () => {
     if (vector === undefined) write()
     else {
-      const { from, to } = boundsOf(emitter, vector, split, loops[vector]!)
-      const unroll = body <= 12 && loops[vector]! >= 32 ? 4 : 1
+      const { from, to } = boundsOf(emitter, vector, split, loops[vector])
+      const unroll = body <= 12 && loops[vector] >= 32 ? 4 : 1
       vectorLoop(evaluator, vector, from, to, unroll, roots, stores, write)
     }
   })
   return [
     {
       name: "map",
-      extent: split === undefined ? 1 : loops[split]!,
+      extent: split === undefined ? 1 : loops[split],
       grain: split === vector ? 64 : 1,
       partsPerThread: 4,
       work: product(loops) * (vector === undefined ? 1 : cheapest / 4),

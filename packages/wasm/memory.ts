@@ -76,10 +76,10 @@ export class Pool {
   #reuse(size: number): number | undefined {
     let best = -1
     for (const [i, { bytes }] of this.#free.entries()) {
-      if (bytes >= size && (best < 0 || bytes < this.#free[best]!.bytes)) best = i
+      if (bytes >= size && (best < 0 || bytes < this.#free[best].bytes)) best = i
     }
     if (best < 0) return undefined
-    const { address, bytes } = this.#free[best]!
+    const { address, bytes } = this.#free[best]
     if (bytes === size) this.#free.splice(best, 1)
     else this.#free[best] = { address: address + size, bytes: bytes - size }
     return address
@@ -121,10 +121,9 @@ export class Pool {
     const joinsNext = next !== undefined && block.address + block.bytes === next.address
     const address = joinsPrevious ? previous.address : block.address
     const end = joinsNext ? next.address + next.bytes : block.address + block.bytes
-    this.#free.splice(
-      at - (joinsPrevious ? 1 : 0),
-      (joinsPrevious ? 1 : 0) + (joinsNext ? 1 : 0),
-      { address, bytes: end - address },
-    )
+    this.#free.splice(at - (joinsPrevious ? 1 : 0), (joinsPrevious ? 1 : 0) + (joinsNext ? 1 : 0), {
+      address,
+      bytes: end - address,
+    })
   }
 }

@@ -61,9 +61,7 @@ export const integerDivision = (emitter: Emitter, node: Ir.Binary): void => {
     else f.i32(divisor).op(quotient ? "i32.div_u" : "i32.rem_u")
     return
   }
-  f.call(
-    emitter.module.helper(`${signed ? "i32" : "u32"}.${quotient ? "divide" : "remainder"}`),
-  )
+  f.call(emitter.module.helper(`${signed ? "i32" : "u32"}.${quotient ? "divide" : "remainder"}`))
 }
 
 /** Pushes the result of a binary function of two integer locals. */
@@ -91,10 +89,16 @@ export const scalarBinary = (
       integerDivision(emitter, node)
       break
     case "maximum":
-      f.get(left).get(right).op(signed ? "i32.gt_s" : "i32.gt_u").op("select")
+      f.get(left)
+        .get(right)
+        .op(signed ? "i32.gt_s" : "i32.gt_u")
+        .op("select")
       break
     case "minimum":
-      f.get(left).get(right).op(signed ? "i32.lt_s" : "i32.lt_u").op("select")
+      f.get(left)
+        .get(right)
+        .op(signed ? "i32.lt_s" : "i32.lt_u")
+        .op("select")
       break
     case "and":
       f.op("i32.and")

@@ -52,7 +52,7 @@ export const compileScan = (module: KernelModule, source: Ir.ScanKernel): Readon
         running.bind(evaluator)
         const results = values.map((value) => evaluator.vector(value))
         for (const [i, target] of stores.entries()) {
-          evaluator.store(target, kernel.operands[target.operand]!.dtype, results[i]!)
+          evaluator.store(target, kernel.operands[target.operand].dtype, results[i])
         }
       })
     })
@@ -64,14 +64,14 @@ export const compileScan = (module: KernelModule, source: Ir.ScanKernel): Readon
   nest(evaluator, outer, hoist, () => {
     if (vector === undefined) along()
     else {
-      const { from, to } = boundsOf(emitter, vector, split, loops[vector]!)
+      const { from, to } = boundsOf(emitter, vector, split, loops[vector])
       vectorLoop(evaluator, vector, from, to, 1, [...elements, ...values], stores, along)
     }
   })
   return [
     {
       name: "scan",
-      extent: split === undefined ? 1 : loops[split]!,
+      extent: split === undefined ? 1 : loops[split],
       grain: split !== undefined && split === vector ? 4 : 1,
       partsPerThread: 4,
       work: product(loops) * length * (cheapest / 4),

@@ -16,8 +16,8 @@ export const compileScatter = (
 ): ReadonlyArray<Stage> => {
   const { kernel, builder } = simplify(source)
   const { updates, rows, inner, row, value, mode, initial } = kernel
-  const output = kernel.outputs[0]!.operand
-  const { dtype } = kernel.operands[output]!
+  const output = kernel.outputs[0].operand
+  const { dtype } = kernel.operands[output]
   const emitter = module.kernel("scatter", kernel.operands)
   const { f } = emitter
   const byColumns = inner >= wideRow
@@ -48,7 +48,9 @@ export const compileScatter = (
   const extent = (factor: number): void => {
     emitter.push(emitter.end)
     emitter.push(emitter.start)
-    f.op("i32.sub").i32(4 * factor).op("i32.mul")
+    f.op("i32.sub")
+      .i32(4 * factor)
+      .op("i32.mul")
   }
   const start = (): void => {
     if (!byColumns) {

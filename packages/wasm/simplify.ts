@@ -37,7 +37,7 @@ export const substitute = <K extends Ir.Kernel>(
   const builder = new Ir.ExpressionBuilder()
   const values = variables(builder)
   const rewrite = Ir.rewrite(builder, (node) =>
-    node.kind === "variable" ? values[node.index]! : undefined,
+    node.kind === "variable" ? values[node.index] : undefined,
   )
   return { kernel: mapExpressions(kernel, rewrite), builder }
 }
@@ -71,11 +71,11 @@ const withGroups = <K extends Ir.Kernel>(
   switch (kernel.kind) {
     case "map":
     case "scan":
-      return { ...kernel, loops: groups[0]! }
+      return { ...kernel, loops: groups[0] }
     case "reduce":
-      return { ...kernel, loops: groups[0]!, reduceLoops: groups[1]! }
+      return { ...kernel, loops: groups[0], reduceLoops: groups[1] }
     case "contract":
-      return { ...kernel, batch: groups[0]! }
+      return { ...kernel, batch: groups[0] }
     case "scatter":
       return kernel
   }
@@ -109,14 +109,14 @@ const join = <K extends Ir.Kernel>(kernel: K, group: number, at: number): Simpli
   const groups = groupsOf(kernel)
   const joined = groups.map((extents, i) =>
     i === group
-      ? [...extents.slice(0, at), extents[at]! * extents[at + 1]!, ...extents.slice(at + 2)]
+      ? [...extents.slice(0, at), extents[at] * extents[at + 1], ...extents.slice(at + 2)]
       : extents,
   )
   return regroup(kernel, joined, (builder) => {
     const extents = joined.flat()
     const place = groups.slice(0, group).reduce((sum, g) => sum + g.length, 0) + at
-    const whole = builder.variable(place, extents[place]!)
-    const inner = groups[group]![at + 1]!
+    const whole = builder.variable(place, extents[place])
+    const inner = groups[group][at + 1]
     return groups.flat().map((extent, index) => {
       if (index < place) return builder.variable(index, extent)
       if (index === place) return builder.divide(whole, inner)
@@ -132,7 +132,7 @@ export const simplify = <K extends Ir.Kernel>(kernel: K): Simplified<K> => {
   const groupCount = groupsOf(kernel).length
   for (let group = 0; group < groupCount; group++) {
     let at = 0
-    while (at + 1 < groupsOf(best.kernel)[group]!.length) {
+    while (at + 1 < groupsOf(best.kernel)[group].length) {
       const joined = join(best.kernel, group, at)
       if (divisions(joined.kernel) <= divisions(best.kernel)) best = joined
       else at++

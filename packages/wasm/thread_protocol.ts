@@ -81,11 +81,11 @@ export const workOn = (
   const claimed = Atomics.load(control, at.claim)
   const generation = claimed >>> 8
   // Read before the first part is claimed: the claim fails if the job has changed since.
-  const [kernel, stage] = [control[at.kernel]!, control[at.stage]!]
-  const [parts, size, extent] = [control[at.parts]!, control[at.partSize]!, control[at.extent]!]
-  const scratch = control[at.scratch]! + thread * control[at.scratchBytes]!
-  const shared = control[at.shared]!
-  const bases = control.subarray(at.bases, at.bases + control[at.operands]!)
+  const [kernel, stage] = [control[at.kernel], control[at.stage]]
+  const [parts, size, extent] = [control[at.parts], control[at.partSize], control[at.extent]]
+  const scratch = control[at.scratch] + thread * control[at.scratchBytes]
+  const shared = control[at.shared]
+  const bases = control.subarray(at.bases, at.bases + control[at.operands])
   let computed = 0
   if ((claimed & 0xff) >= parts) return 0
   for (;;) {

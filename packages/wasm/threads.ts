@@ -60,10 +60,12 @@ export class Threads {
     if (library === undefined) return undefined
     const control = new Int32Array(new SharedArrayBuffer(4 * controlLength))
     Atomics.store(control, at.claim, 0xff)
-    const file = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js"
+    const file = import.meta.url.endsWith(".ts")
+      ? new URL("./worker.ts", import.meta.url)
+      : new URL("./worker.js", import.meta.url)
     const workers = Array.from({ length: count - 1 }, (_, i) => {
       const workerData: WorkerStart = { control, memory, thread: i + 1 }
-      return new library.Worker(new URL(file, import.meta.url), { workerData, name: "espalier" })
+      return new library.Worker(file, { workerData, name: "espalier" })
     })
     return new Threads(control, workers)
   }
@@ -87,9 +89,9 @@ export class Threads {
     shared: number,
     bases: ReadonlyArray<number>,
   ): void {
-    const stage = kernel.code.stages[index]!
+    const stage = kernel.code.stages[index]
     if (bases.length > mostOperands) {
-      kernel.functions[index]!(0, stage.extent, scratch, shared, ...bases)
+      kernel.functions[index](0, stage.extent, scratch, shared, ...bases)
       return
     }
     this.#introduce(kernel)
@@ -114,7 +116,7 @@ export class Threads {
     Atomics.store(control, at.claim, this.#generation << 8)
     Atomics.add(control, at.signal, 1)
     if (Atomics.load(control, at.sleepers) > 0) Atomics.notify(control, at.signal)
-    workOn(control, 0, (_, stageIndex) => kernel.functions[stageIndex]!)
+    workOn(control, 0, (_, stageIndex) => kernel.functions[stageIndex])
     this.#await(parts)
     if (Atomics.load(control, at.failed) !== 0) {
       this.#problem ??= "a worker thread could not compute its part"
@@ -130,7 +132,7 @@ export class Threads {
   }
 
   #send(message: WorkerMessage): void {
-    for (const worker of this.#workers) worker.postMessage(message)
+    for (const worker of this.#workers) worker.postMessage(message, [])
   }
 
   #await(parts: number): void {

@@ -1,25 +1,21 @@
-import type { Emitter } from "./emitter.ts"
+import type { Lanes } from "./lanes.ts"
 
 /**
  * Elementary functions on four `f32` lanes, written into the calling loop: no call an element. Each
- * takes the local that holds its argument and leaves the result on the stack.
+ * takes and returns a local.
  *
  * Polynomials are minimax fits (Remez exchange in f64 on the reduced interval, coefficients then
  * rounded to f32); the relative error of each fit is stated beside it. Range reductions are the
  * textbook ones: Muller, Elementary Functions, chapters 11 and 12.
  */
 
-const signBit = -2147483648
+/** Adding this rounds an `f32` of less than 2²² to an integer, which is then in the low bits. */
+const roundingShift = 12582912
+const roundingShiftBits = 0x4b400000
 
-/** Leaves `Σ coefficients[i]·x^i` on the stack. */
-const polynomial = (emitter: Emitter, x: number, coefficients: ReadonlyArray<number>): void => {
-  const { f } = emitter
-  f.f32x4(coefficients.at(-1)!)
-  for (let i = coefficients.length - 2; i >= 0; i--) {
-    f.get(x)
-    emitter.multiplyAdd(() => f.f32x4(coefficients[i]!))
-  }
-}
+/** ln 2 as a head of 10 significant bits, whose product with an exponent is exact, and a tail. */
+const ln2Head = 0.693359375
+const ln2Tail = -2.12194440054690583e-4
 
 /** (exp(r) − 1 − r) / r² on |r| ≤ ln 2 / 2: 3.1e-9. */
 const expCoefficients = [0.5, 0.166665182, 0.041666206, 0.0083688898, 0.00139504904]
@@ -28,24 +24,18 @@ const expCoefficients = [0.5, 0.166665182, 0.041666206, 0.0083688898, 0.00139504
  * exp: n = round(x / ln 2), r = x − n ln 2 in two parts, then 2ⁿ in two factors, so that denormal
  * results and the last octave before infinity come out right.
  */
-export const exp = (emitter: Emitter, x: number): void => {
-  const { f } = emitter
-  const [r, n, square] = [emitter.temporary(0), emitter.temporary(1), emitter.temporary(2)]
-  f.get(x).f32x4(89).op("f32x4.min").f32x4(-104).op("f32x4.max").tee(r)
-  f.f32x4(Math.LOG2E).op("f32x4.mul").op("f32x4.nearest").set(n)
-  // 0.693359375 has 10 significant bits: its product with n is exact.
-  f.get(r).get(n).f32x4(0.693359375).op("f32x4.mul").op("f32x4.sub")
-  f.get(n).f32x4(-2.12194440054690583e-4).op("f32x4.mul").op("f32x4.sub").tee(r)
-  f.get(r).op("f32x4.mul").set(square)
-  polynomial(emitter, r, expCoefficients)
-  f.get(square)
-  emitter.multiplyAdd(() => f.get(r))
-  f.f32x4(1).op("f32x4.add")
-  f.get(n).op("i32x4.trunc_sat_f32x4_s").tee(n)
-  f.i32(1).op("i32x4.shr_s").tee(r)
-  f.i32x4(127).op("i32x4.add").i32(23).op("i32x4.shl").op("f32x4.mul")
-  f.get(n).get(r).op("i32x4.sub").i32x4(127).op("i32x4.add").i32(23).op("i32x4.shl")
-  f.op("f32x4.mul")
+export const exp = (l: Lanes, x: number): number => {
+  const bounded = l.clamp(x, l.float(-104), l.float(89))
+  const shifted = l.multiplyAdd(bounded, l.float(Math.LOG2E), l.float(roundingShift))
+  const n = l.subtract(shifted, l.float(roundingShift))
+  const head = l.multiplyAdd(n, l.float(-ln2Head), bounded)
+  const r = l.multiplyAdd(n, l.float(-ln2Tail), head)
+  const rest = l.polynomial(r, expCoefficients)
+  const value = l.add(l.multiplyAdd(rest, l.multiply(r, r), r), l.float(1))
+  const exponent = l.op("i32x4.sub", shifted, l.bits(roundingShiftBits))
+  const half = l.shift("i32x4.shr_s", exponent, 1)
+  const power = (e: number): number => l.shift("i32x4.shl", l.op("i32x4.add", e, l.bits(127)), 23)
+  return l.multiply(l.multiply(value, power(half)), power(l.op("i32x4.sub", exponent, half)))
 }
 
 /** (log(1 + t) − t + t²/2) / t³ on [√½ − 1, √2 − 1]: 5.8e-9. */
@@ -55,102 +45,79 @@ const logCoefficients = [
 ]
 
 /** log: mantissa in [√½, √2) and exponent from the bits; zero, negatives, ∞ and NaN by selection. */
-export const log = (emitter: Emitter, x: number): void => {
-  const { f } = emitter
-  const [t, e, square, small] = [0, 1, 2, 3].map((slot) => emitter.temporary(slot)) as [
-    number,
-    number,
-    number,
-    number,
-  ]
-  f.get(x).f32x4(1.1754943508222875e-38).op("f32x4.lt").set(small)
-  f.get(x).f32x4(8388608).op("f32x4.mul").get(x).get(small).op("v128.bitselect").tee(t)
-  f.i32x4(0x3f3504f3).op("i32x4.sub").i32(23).op("i32x4.shr_s").set(e)
-  f.get(t).get(e).i32(23).op("i32x4.shl").op("i32x4.sub").f32x4(1).op("f32x4.sub").tee(t)
-  f.get(t).op("f32x4.mul").set(square)
-  f.get(e).get(small).i32x4(23).op("v128.and").op("i32x4.sub")
-  f.op("f32x4.convert_i32x4_s").set(e)
-  polynomial(emitter, t, logCoefficients)
-  f.get(t).op("f32x4.mul").get(square).op("f32x4.mul")
-  f.get(e).f32x4(-2.12194440054690583e-4).op("f32x4.mul").op("f32x4.add")
-  f.get(square).f32x4(0.5).op("f32x4.mul").op("f32x4.sub")
-  f.get(t).op("f32x4.add")
-  f.get(e).f32x4(0.693359375).op("f32x4.mul").op("f32x4.add")
-  f.f32x4(-Infinity).f32x4(NaN).get(x).get(x).f32x4(0).op("f32x4.lt").op("v128.bitselect")
-  f.get(x).f32x4(0).op("f32x4.eq").op("v128.bitselect")
-  f.get(x).f32x4(0).op("f32x4.gt").get(x).f32x4(Infinity).op("f32x4.lt").op("v128.and")
-  f.op("v128.bitselect")
+export const log = (l: Lanes, x: number): number => {
+  const zero = l.bits(0)
+  const small = l.op("f32x4.lt", x, l.float(1.1754943508222875e-38))
+  const normal = l.select(small, l.multiply(x, l.float(8388608)), x)
+  const e = l.shift("i32x4.shr_s", l.op("i32x4.sub", normal, l.bits(0x3f3504f3)), 23)
+  const mantissa = l.op("i32x4.sub", normal, l.shift("i32x4.shl", e, 23))
+  const t = l.subtract(mantissa, l.float(1))
+  const n = l.op("f32x4.convert_i32x4_s", l.op("i32x4.sub", e, l.and(small, l.bits(23))))
+  const square = l.multiply(t, t)
+  const cube = l.multiply(l.polynomial(t, logCoefficients), l.multiply(t, square))
+  const tail = l.multiplyAdd(square, l.float(-0.5), l.multiplyAdd(n, l.float(ln2Tail), cube))
+  const value = l.multiplyAdd(n, l.float(ln2Head), l.add(tail, t))
+  const usual = l.and(l.op("f32x4.gt", x, zero), l.op("f32x4.lt", x, l.float(Infinity)))
+  const negative = l.select(l.op("f32x4.lt", x, zero), l.float(NaN), x)
+  const special = l.select(l.op("f32x4.eq", x, zero), l.float(-Infinity), negative)
+  return l.select(usual, value, special)
 }
 
 /** (tanh(x) − x) / x³ as a polynomial in x² on |x| ≤ 0.65: 6.8e-9. */
 const tanhCoefficients = [-0.333332598, 0.133308306, -0.0536880232, 0.0204694197, -0.00551516423]
 
 /** tanh: odd polynomial near zero, 1 − 2 / (exp(2|x|) + 1) beyond. */
-export const tanh = (emitter: Emitter, x: number): void => {
-  const { f } = emitter
-  const [magnitude, large, square] = [4, 5, 6].map((slot) => emitter.temporary(slot)) as [
-    number,
-    number,
-    number,
-  ]
-  f.get(x).op("f32x4.abs").tee(magnitude).get(magnitude).op("f32x4.add").set(large)
-  f.f32x4(1).f32x4(2)
-  exp(emitter, large)
-  f.f32x4(1).op("f32x4.add").op("f32x4.div").op("f32x4.sub").set(large)
-  f.get(x).get(large).i32x4(signBit).op("v128.bitselect").set(large)
-  f.get(x).get(x).op("f32x4.mul").set(square)
-  polynomial(emitter, square, tanhCoefficients)
-  f.get(square).op("f32x4.mul").get(x)
-  emitter.multiplyAdd(() => f.get(x))
-  f.get(large)
-  f.get(magnitude).f32x4(0.625).op("f32x4.lt").op("v128.bitselect")
+export const tanh = (l: Lanes, x: number): number => {
+  const magnitude = l.op("f32x4.abs", x)
+  const grown = l.add(exp(l, l.add(magnitude, magnitude)), l.float(1))
+  const large = l.copySign(l.subtract(l.float(1), l.divide(l.float(2), grown)), x)
+  const square = l.multiply(x, x)
+  const small = l.multiplyAdd(l.multiply(l.polynomial(square, tanhCoefficients), square), x, x)
+  return l.select(l.op("f32x4.lt", magnitude, l.float(0.625)), small, large)
 }
 
 /** (sin r − r) / r³ and (cos r − 1 + r²/2) / r⁴ in r² on |r| ≤ π/4: 3.6e-9 and 9.5e-11. */
 const sinCoefficients = [-0.166666552, 0.008332178, -0.000195172353]
 const cosCoefficients = [0.0416666456, -0.00138873665, 0.0000244383791]
 
+/** π/2 as a head of 33 significant bits and a tail. */
+const halfPiHead = 1.57079632673412561417
+const halfPiTail = 6.07710050650619224932e-11
+
+/** Two lanes (the low half of `x`) less the nearest multiple of π/2, and which multiple. */
+const reduceHalf = (l: Lanes, x: number): { readonly rest: number; readonly multiple: number } => {
+  const wide = l.op("f64x2.promote_low_f32x4", x)
+  const n = l.op("f64x2.nearest", l.op("f64x2.mul", wide, l.wide(2 / Math.PI)))
+  const head = l.op("f64x2.sub", wide, l.op("f64x2.mul", n, l.wide(halfPiHead)))
+  const rest = l.op("f64x2.sub", head, l.op("f64x2.mul", n, l.wide(halfPiTail)))
+  return {
+    rest: l.op("f32x4.demote_f64x2_zero", rest),
+    multiple: l.op("i32x4.trunc_sat_f64x2_s_zero", n),
+  }
+}
+
 /**
  * sin (`turn` 0) or cos (`turn` 1): the argument is reduced by multiples of π/2 in f64, exact enough
  * for |x| < 2²⁰ π/2; beyond that accuracy decays, but the result stays within [−1, 1].
  */
-export const sine = (emitter: Emitter, x: number, turn: 0 | 1): void => {
-  const { f } = emitter
-  const [n, r, quadrant, square, low] = [0, 1, 2, 3, 4].map((s) => emitter.temporary(s)) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-  ]
-  const half = (): void => {
-    f.op("f64x2.promote_low_f32x4").tee(r)
-    f.f64x2(2 / Math.PI).op("f64x2.mul").op("f64x2.nearest").set(n)
-    // π/2 as a head of 33 bits and a tail.
-    f.get(r).get(n).f64x2(1.57079632673412561417).op("f64x2.mul").op("f64x2.sub")
-    f.get(n).f64x2(6.07710050650619224932e-11).op("f64x2.mul").op("f64x2.sub")
-    f.op("f32x4.demote_f64x2_zero").set(r)
-    f.get(n).op("i32x4.trunc_sat_f64x2_s_zero").set(n)
-  }
-  f.get(x)
-  half()
-  f.get(r).set(low).get(n).set(quadrant)
-  f.get(x).get(x).shuffle(2, 3, 2, 3)
-  half()
-  f.get(quadrant).get(n).shuffle(0, 1, 4, 5)
-  if (turn === 1) f.i32x4(1).op("i32x4.add")
-  f.set(quadrant)
-  f.get(low).get(r).shuffle(0, 1, 4, 5)
-  f.f32x4(Math.PI / 4).op("f32x4.min").f32x4(-Math.PI / 4).op("f32x4.max").tee(r)
-  f.get(r).op("f32x4.mul").set(square)
-  polynomial(emitter, square, cosCoefficients)
-  f.get(square).op("f32x4.mul").get(square).op("f32x4.mul")
-  f.get(square).f32x4(0.5).op("f32x4.mul").op("f32x4.sub").f32x4(1).op("f32x4.add")
-  polynomial(emitter, square, sinCoefficients)
-  f.get(square).op("f32x4.mul").get(r)
-  emitter.multiplyAdd(() => f.get(r))
-  f.i32x4(0).get(quadrant).i32x4(1).op("v128.and").op("i32x4.sub").op("v128.bitselect")
-  f.get(quadrant).i32x4(2).op("v128.and").i32(30).op("i32x4.shl").op("v128.xor")
+export const sine = (l: Lanes, x: number, turn: 0 | 1): number => {
+  const low = reduceHalf(l, x)
+  const high = reduceHalf(l, l.shuffle(x, x, [2, 3, 2, 3]))
+  const counted = l.shuffle(low.multiple, high.multiple, [0, 1, 4, 5])
+  const quadrant = turn === 0 ? counted : l.op("i32x4.add", counted, l.bits(1))
+  const joined = l.shuffle(low.rest, high.rest, [0, 1, 4, 5])
+  const r = l.clamp(joined, l.float(-Math.PI / 4), l.float(Math.PI / 4))
+  const square = l.multiply(r, r)
+  const fourth = l.multiply(square, square)
+  const cosine = l.multiplyAdd(
+    l.polynomial(square, cosCoefficients),
+    fourth,
+    l.multiplyAdd(square, l.float(-0.5), l.float(1)),
+  )
+  const sinePart = l.multiply(l.polynomial(square, sinCoefficients), square)
+  const swap = l.op("i32x4.sub", l.bits(0), l.and(quadrant, l.bits(1)))
+  const value = l.select(swap, cosine, l.multiplyAdd(sinePart, r, r))
+  return l.op("v128.xor", value, l.shift("i32x4.shl", l.and(quadrant, l.bits(2)), 30))
 }
 
 /** (erf(x) − x) / x in x² on |x| ≤ 0.93: 4.5e-10. */
@@ -165,28 +132,12 @@ const erfcCoefficients = [
 ]
 
 /** erf: odd polynomial near zero, 1 − exp(log erfc) beyond. */
-export const erf = (emitter: Emitter, x: number): void => {
-  const { f } = emitter
-  const [t, large, square] = [4, 5, 6].map((slot) => emitter.temporary(slot)) as [
-    number,
-    number,
-    number,
-  ]
-  f.get(x).op("f32x4.abs").f32x4(3.95).op("f32x4.min").set(t)
-  polynomial(emitter, t, erfcCoefficients)
-  f.get(t)
-  emitter.multiplyAdd(() => f.get(t))
-  f.op("f32x4.neg").set(large)
-  f.f32x4(1)
-  exp(emitter, large)
-  f.op("f32x4.sub").set(large)
-  f.get(x).get(large).i32x4(signBit).op("v128.bitselect").set(large)
-  f.get(x).get(x).op("f32x4.mul").set(square)
-  polynomial(emitter, square, erfCoefficients)
-  f.get(x)
-  emitter.multiplyAdd(() => f.get(x))
-  f.get(large)
-  f.get(t).f32x4(0.92).op("f32x4.lt").op("v128.bitselect")
+export const erf = (l: Lanes, x: number): number => {
+  const t = l.op("f32x4.pmin", l.op("f32x4.abs", x), l.float(3.95))
+  const exponent = l.op("f32x4.neg", l.multiplyAdd(l.polynomial(t, erfcCoefficients), t, t))
+  const large = l.copySign(l.subtract(l.float(1), exp(l, exponent)), x)
+  const small = l.multiplyAdd(l.polynomial(l.multiply(x, x), erfCoefficients), x, x)
+  return l.select(l.op("f32x4.lt", t, l.float(0.92)), small, large)
 }
 
 /** (atanh(s) − s) / s³ in s² for s = (m − 1)/(m + 1), m in [√½, √2): 4.9e-12. */
@@ -199,80 +150,58 @@ const expWideCoefficients = [
   0.041666218099927085, 0.00833324860842617, 0.0013948592495486264, 0.0001992418777668891,
 ]
 
-const polynomialWide = (emitter: Emitter, x: number, coefficients: ReadonlyArray<number>): void => {
-  const { f } = emitter
-  f.f64x2(coefficients.at(-1)!)
-  for (let i = coefficients.length - 2; i >= 0; i--) {
-    f.get(x).op("f64x2.mul").f64x2(coefficients[i]!).op("f64x2.add")
-  }
-}
-
-/** |x|^y for two f64 lanes on the stack (x, then y), as f32 in the low lanes. */
-const powerHalf = (emitter: Emitter): void => {
-  const { f } = emitter
-  const [x, y, e, s, square] = [0, 1, 2, 3, 4].map((slot) => emitter.temporary(slot)) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-  ]
-  f.set(y).op("f64x2.abs").tee(x)
-  // The high words of the bits of √½: enough to split the exponent off.
-  f.i32x4(0, 0x3fe6a09e, 0, 0x3fe6a09e).op("i64x2.sub").i32(52).op("i64x2.shr_s").set(e)
-  f.get(x).get(e).i32(52).op("i64x2.shl").op("i64x2.sub").tee(s)
-  f.f64x2(-1).op("f64x2.add").get(s).f64x2(1).op("f64x2.add").op("f64x2.div").tee(s)
-  f.get(s).op("f64x2.mul").set(square)
-  polynomialWide(emitter, square, atanhCoefficients)
-  f.get(square).op("f64x2.mul").get(s).op("f64x2.mul").get(s).op("f64x2.add")
-  f.f64x2(2 * Math.LOG2E).op("f64x2.mul")
-  f.get(e).get(e).shuffle(0, 2, 0, 2).op("f64x2.convert_low_i32x4_s").op("f64x2.add").set(s)
-  f.get(x).get(s).get(x).f64x2(Infinity).op("f64x2.eq").op("v128.bitselect").set(s)
-  f.f64x2(-Infinity).get(s).get(x).f64x2(0).op("f64x2.eq").op("v128.bitselect")
-  f.get(y).op("f64x2.mul").f64x2(1000).op("f64x2.min").f64x2(-1000).op("f64x2.max").tee(s)
-  f.op("f64x2.nearest").set(e)
-  f.get(s).get(e).op("f64x2.sub").f64x2(Math.LN2).op("f64x2.mul").set(s)
-  polynomialWide(emitter, s, expWideCoefficients)
-  f.get(e).op("i32x4.trunc_sat_f64x2_s_zero").i32x4(1023).op("i32x4.add")
-  f.op("i64x2.extend_low_i32x4_s").i32(52).op("i64x2.shl")
-  f.op("f64x2.mul").op("f32x4.demote_f64x2_zero")
+/** |x|^y for two lanes (the low halves of `x` and `y`). */
+const powerHalf = (l: Lanes, x: number, y: number): number => {
+  const base = l.op("f64x2.abs", l.op("f64x2.promote_low_f32x4", x))
+  const exponent = l.op("f64x2.promote_low_f32x4", y)
+  const e = l.shift("i64x2.shr_s", l.op("i64x2.sub", base, l.wide(Math.SQRT1_2)), 52)
+  const mantissa = l.op("i64x2.sub", base, l.shift("i64x2.shl", e, 52))
+  const s = l.op(
+    "f64x2.div",
+    l.op("f64x2.add", mantissa, l.wide(-1)),
+    l.op("f64x2.add", mantissa, l.wide(1)),
+  )
+  const square = l.op("f64x2.mul", s, s)
+  const rest = l.op("f64x2.mul", l.polynomialWide(square, atanhCoefficients), square)
+  const atanh = l.op("f64x2.add", l.op("f64x2.mul", rest, s), s)
+  const n = l.op("f64x2.convert_low_i32x4_s", l.shuffle(e, e, [0, 2, 0, 2]))
+  const finite = l.op("f64x2.add", l.op("f64x2.mul", atanh, l.wide(2 * Math.LOG2E)), n)
+  const upper = l.select(l.op("f64x2.eq", base, l.wide(Infinity)), base, finite)
+  const log2 = l.select(l.op("f64x2.eq", base, l.wide(0)), l.wide(-Infinity), upper)
+  const product = l.op("f64x2.mul", log2, exponent)
+  const bounded = l.op("f64x2.max", l.op("f64x2.min", product, l.wide(1000)), l.wide(-1000))
+  const whole = l.op("f64x2.nearest", bounded)
+  const part = l.op("f64x2.mul", l.op("f64x2.sub", bounded, whole), l.wide(Math.LN2))
+  const value = l.polynomialWide(part, expWideCoefficients)
+  const biased = l.op("i32x4.add", l.op("i32x4.trunc_sat_f64x2_s_zero", whole), l.bits(1023))
+  const scale = l.shift("i64x2.shl", l.op("i64x2.extend_low_i32x4_s", biased), 52)
+  return l.op("f32x4.demote_f64x2_zero", l.op("f64x2.mul", value, scale))
 }
 
 /**
  * power, computed in f64 so that a large exponent costs no accuracy. Edge cases are those of
  * `Math.pow`.
  */
-export const power = (emitter: Emitter, x: number, y: number): void => {
-  const { f } = emitter
-  const [result, low, whole] = [5, 6, 7].map((slot) => emitter.temporary(slot)) as [
-    number,
-    number,
-    number,
-  ]
-  f.get(x).op("f64x2.promote_low_f32x4").get(y).op("f64x2.promote_low_f32x4")
-  powerHalf(emitter)
-  f.set(low)
-  f.get(x).get(x).shuffle(2, 3, 2, 3).op("f64x2.promote_low_f32x4")
-  f.get(y).get(y).shuffle(2, 3, 2, 3).op("f64x2.promote_low_f32x4")
-  powerHalf(emitter)
-  f.set(result).get(low).get(result).shuffle(0, 1, 4, 5).set(result)
-  f.get(y).op("f32x4.trunc").get(y).op("f32x4.eq").set(whole)
+export const power = (l: Lanes, x: number, y: number): number => {
+  const zero = l.bits(0)
+  const high = (a: number): number => l.shuffle(a, a, [2, 3, 2, 3])
+  const low = powerHalf(l, x, y)
+  const magnitude = l.shuffle(low, powerHalf(l, high(x), high(y)), [0, 1, 4, 5])
+  const isWhole = (a: number): number => l.op("f32x4.eq", l.op("f32x4.trunc", a), a)
+  const whole = isWhole(y)
+  const odd = l.op("v128.andnot", whole, isWhole(l.multiply(y, l.float(0.5))))
   // A negative base to an odd power is negative.
-  f.get(result)
-  f.get(y).f32x4(0.5).op("f32x4.mul").tee(low).op("f32x4.trunc").get(low).op("f32x4.ne")
-  f.get(whole).op("v128.and").get(x).op("v128.and").i32x4(signBit).op("v128.and").op("v128.xor")
-  f.set(result)
-  f.f32x4(NaN).get(result)
-  f.get(x).f32x4(0).op("f32x4.lt").get(x).f32x4(-Infinity).op("f32x4.gt").op("v128.and")
-  f.get(whole).op("v128.andnot").get(x).get(x).op("f32x4.ne").op("v128.or").op("v128.bitselect")
-  f.set(result)
-  f.f32x4(1).get(result).get(y).f32x4(0).op("f32x4.eq").op("v128.bitselect")
+  const negate = l.and(l.and(odd, x), l.bits(0x80000000))
+  const value = l.op("v128.xor", magnitude, negate)
+  const negative = l.and(l.op("f32x4.lt", x, zero), l.op("f32x4.gt", x, l.float(-Infinity)))
+  const undefinedHere = l.op("v128.andnot", negative, whole)
+  const isNaN = l.op("v128.or", undefinedHere, l.op("f32x4.ne", x, x))
+  return l.select(l.op("f32x4.eq", y, zero), l.float(1), l.select(isNaN, l.float(NaN), value))
 }
 
 /** sign: ±1, and zeros and NaN as they are. */
-export const sign = (emitter: Emitter, x: number): void => {
-  const { f } = emitter
-  f.get(x).f32x4(1).i32x4(signBit).op("v128.bitselect").get(x)
-  f.get(x).f32x4(0).op("f32x4.lt").get(x).f32x4(0).op("f32x4.gt").op("v128.or")
-  f.op("v128.bitselect")
+export const sign = (l: Lanes, x: number): number => {
+  const zero = l.bits(0)
+  const signed = l.op("v128.or", l.op("f32x4.lt", x, zero), l.op("f32x4.gt", x, zero))
+  return l.select(signed, l.copySign(l.float(1), x), x)
 }

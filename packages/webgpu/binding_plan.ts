@@ -1,7 +1,6 @@
 import type { Wgsl, Ir } from "@espalier/tensor"
 import { byteSize } from "@espalier/tensor"
 import type { Bindings } from "./templates/common.ts"
-import { readsInitial } from "./templates/scatter.ts"
 
 /** How the operands of one step are bound. */
 export interface StepBindings extends Bindings {
@@ -21,7 +20,7 @@ export const rangeBytes = (dtype: Ir.ScheduleBuffer["dtype"], length: number): n
 export const planBindings = (schedule: Ir.Schedule, step: Ir.ScheduleStep): StepBindings => {
   const { kernel } = step
   const replaced = new Map<number, number>()
-  if (kernel.kind === "scatter" && kernel.initial !== undefined && !readsInitial(kernel)) {
+  if (kernel.kind === "scatter" && kernel.initial !== undefined) {
     const from = step.buffers[kernel.initial]
     const to = step.buffers[kernel.outputs[0].operand]
     if (schedule.inPlace.some((pair) => pair.input === from && pair.output === to)) {

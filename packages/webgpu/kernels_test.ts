@@ -15,10 +15,10 @@ import * as Kernels from "./testing/kernels.ts"
 /** The choices of a GPU, forced on whatever adapter there is; and dispatches of two dimensions. */
 const hardware = await openDevice({
   poison: true,
-  override: { contract: "tiled", reduce: "lanes", reduceLanes: 32 },
+  override: { contract: "tiled", reduce: "lanes", reduceLanes: 32, vectorElements: 1 },
 })
 const adapted = await openDevice({ poison: true })
-const oneLane = await openDevice({ poison: true, override: { lanes: 1 } })
+const oneLane = await openDevice({ poison: true, override: { lanes: 1, vectorElements: 2 ** 30 } })
 
 const inputsOf = (kernel: Ir.Kernel): ReadonlyArray<HostData> =>
   kernel.operands
@@ -51,7 +51,17 @@ const agrees = (
   })
 
 const cases: ReadonlyArray<readonly [string, ReadonlyArray<Ir.Kernel>]> = [
-  ["map", [Kernels.map(1, 1), Kernels.map(7, 9), Kernels.map(65, 3), Kernels.map(1, 257)]],
+  [
+    "map",
+    [
+      Kernels.map(1, 1),
+      Kernels.map(7, 9),
+      Kernels.map(65, 3),
+      Kernels.map(1, 257),
+      Kernels.map(3, 68),
+      Kernels.shifted(5, 12),
+    ],
+  ],
   [
     "reduce",
     [

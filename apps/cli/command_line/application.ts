@@ -1,4 +1,5 @@
 import {
+  type DataFolderOptions,
   type DeviceUnavailable,
   loadPipeline,
   type PipelineDevice,
@@ -36,6 +37,13 @@ export interface CommonOptions {
   readonly json: boolean
 }
 
+/** Where the data folder may be, given the flag. */
+export const dataFolderOptions = (flag: Option.Option<string>): DataFolderOptions => ({
+  flag: Option.getOrUndefined(flag),
+  environment: process.env.ESPALIER_DATA,
+  workspace: workspaceRoot(process.cwd()),
+})
+
 /** Reads and checks a pipeline as the flags say. */
 export const loadWithFlags = <R>(
   application: Application<R>,
@@ -46,11 +54,7 @@ export const loadWithFlags = <R>(
     loadPipeline(file, {
       steps: application.steps,
       set: options.set,
-      data: {
-        flag: Option.getOrUndefined(options.data),
-        environment: process.env.ESPALIER_DATA,
-        workspace: workspaceRoot(process.cwd()),
-      },
+      data: dataFolderOptions(options.data),
     }),
   )
 

@@ -3,7 +3,7 @@ import { Cause, Console, Effect, Exit, Layer } from "effect"
 import { CliConfig, CliOutput, Command, GlobalFlag } from "effect/cli"
 import type { Application } from "./application.ts"
 import { demoFile, makeDemoCommand } from "./demo_command.ts"
-import { exitCodeOfExit, exitCodes } from "./exit_code.ts"
+import { exitCodeOfExit, exitCodes, type Failure } from "./exit_code.ts"
 import { makePlanCommand } from "./plan_command.ts"
 import { errorLines, reportCause } from "./report_error.ts"
 import { makeRunCommand } from "./run_command.ts"
@@ -66,7 +66,7 @@ export const makeCli = <R>(
   const runRoot = Command.runWith(root, { version: ownVersion() })
   // What a further command fails with and needs is not in its type: see FurtherCommand.
   const run = (args: ReadonlyArray<string>) =>
-    runRoot(args) as Effect.Effect<void, { readonly _tag: string }, NodeServices.NodeServices>
+    runRoot(args) as Effect.Effect<void, Failure, NodeServices.NodeServices>
   return (args: ReadonlyArray<string>): Effect.Effect<number, never, NodeServices.NodeServices> =>
     run(args.length === 0 && demoFile() !== undefined ? ["demo"] : args).pipe(
       Effect.as<number>(exitCodes.ok),

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { RunRecord } from "@espalier/pipeline"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
-import { type Ended, makeFolder } from "../testing/espalier.ts"
+import { assertFriendly, type Ended, makeFolder } from "../testing/espalier.ts"
 
 type Place = ReturnType<typeof makeFolder> & {
   readonly run: (...args: ReadonlyArray<string>) => Promise<Ended>
@@ -21,13 +21,6 @@ const inFolder = (test: (place: Place) => Promise<void>) => async () => {
 
 const documentOf = (out: string) => JSON.parse(out) as RunRecord
 
-/** No stack trace, and each error with what to do. */
-const assertFriendly = (error: string) => {
-  assert.notMatch(error, /^\s+at .*[:(]/m)
-  assert.match(error, /^error: /m)
-  assert.match(error, /^hint: \S/m)
-}
-
 describe.concurrent("espalier run", () => {
   it(
     "prints progress on standard error, a table and the place of the results on standard output",
@@ -35,8 +28,8 @@ describe.concurrent("espalier run", () => {
       place.write("p.yaml", "name: p\nsteps: { n: { use: test/count, end: 21 } }\n")
       const { code, out, error } = await place.run("p.yaml")
       assert.strictEqual(code, 0)
-      assert.match(out, /^step +use +status +seconds +perplexity +sparsity\n─/)
-      assert.match(out, /\nn +test\/count +done +\d\.\d +3 +0\.50000\n/)
+      assert.match(out, /^step +status +seconds +measured\n─/)
+      assert.match(out, /\nn +done +\d\.\d +perplexity 3, sparsity 0\.50000\n/)
       const folder = /results: (.*)\n/.exec(out)?.[1] ?? ""
       assert.deepStrictEqual(readdirSync(folder).toSorted(), ["manifest.json", "results.json"])
       assert.match(error, /\[1\/1\] n \(test\/count\): never run\n/)
@@ -250,14 +243,37 @@ describe.concurrent("other commands", () => {
   )
 
   it(
-    "empty text fails its step, and --set, --out and --data pass through",
+    "empty text fails its step and is bad input; --data passes through",
     inFolder(async (place) => {
       place.write("t.txt", " \n")
       place.write("p.yaml", "name: p\nsteps: { t: { use: text/load, path: data:t.txt } }\n")
       const { code, out, error } = await place.run("p.yaml", "--data", ".", "--json")
-      assert.strictEqual(code, 1)
+      assert.strictEqual(code, 2)
       assert.strictEqual(documentOf(out).steps.t.error?.tag, "EmptyText")
       assert.match(error, /the text is empty/)
+    }),
+  )
+
+  it(
+    "a pipeline in TypeScript is the same document",
+    inFolder(async (place) => {
+      place.write(
+        "p.ts",
+        `const ends: ReadonlyArray<number> = [7, 14]
+export default {
+  name: "typed",
+  steps: Object.fromEntries(ends.map((end) => [\`n\${end}\`, { use: "test/count", end }])),
+}
+`,
+      )
+      const { code, out } = await place.run("p.ts", "--json")
+      assert.strictEqual(code, 0)
+      assert.deepStrictEqual(Object.keys(documentOf(out).steps), ["n7", "n14"])
+      place.write("wrong.ts", 'export default { name: "typed", stpes: {} }\n')
+      const wrong = await place.run("wrong.ts")
+      assert.strictEqual(wrong.code, 2)
+      assertFriendly(wrong.error)
+      assert.match(wrong.error, /did you mean "steps"/)
     }),
   )
 

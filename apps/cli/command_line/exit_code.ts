@@ -9,14 +9,9 @@ export const exitCodes = {
   interrupted: 130,
 } as const
 
-const badInput = new Set([
-  "DemoMissing",
-  "InvalidOverride",
-  "InvalidPipeline",
-  "OutputFolderError",
-  "PipelineFileMissing",
-  "StoreError",
-  // What effect/cli fails with where the command line itself is wrong.
+/** The failures that whoever gave the input can put right, by tag. */
+const badInput: ReadonlySet<string> = new Set([
+  // The command line, as effect/cli sees it.
   "DuplicateOption",
   "InvalidValue",
   "MissingArgument",
@@ -26,20 +21,54 @@ const badInput = new Set([
   "UnknownSubcommand",
   "UnrecognizedOption",
   "UserError",
+  // Pipelines, files and folders.
+  "DataFolderMissing",
+  "DemoMissing",
+  "InputFileMissing",
+  "InputFileUnreadable",
+  "InvalidOverride",
+  "InvalidPipeline",
+  "OutputFolderError",
+  "PipelineFileMissing",
+  "StoreError",
+  // What the files hold, and what is asked of it.
+  "CheckpointFormatError",
+  "ContextExceeded",
+  "EmptyText",
+  "InvalidLlamaConfig",
+  "InvalidSparsity",
+  "MetricMissing",
+  "SparsityWidthMismatch",
+  "TextFormatError",
+  "TextTooShort",
+  "TokenizerFormatError",
+  "TokenizerMismatch",
+  "WindowTooLong",
 ])
 
-/** The exit code of an expected failure, by its tag; what is not known is the failure of a step. */
-export const exitCodeOf = (tag: string): number =>
-  tag === "DeviceUnavailable"
-    ? exitCodes.noDevice
-    : badInput.has(tag)
-      ? exitCodes.badInput
-      : exitCodes.stepFailed
+/** An expected failure: its tag, and where a run failed the tags of the steps that did. */
+export interface Failure {
+  readonly _tag: string
+  readonly failedSteps?: ReadonlyArray<{ readonly tag: string }>
+}
+
+/**
+ * The exit code of an expected failure; what is not known is the failure of a step. Where steps
+ * failed, it is bad input only if each of them did for that reason.
+ */
+export const exitCodeOf = ({ _tag, failedSteps }: Failure): number => {
+  if (_tag === "DeviceUnavailable") return exitCodes.noDevice
+  const bad =
+    failedSteps === undefined
+      ? badInput.has(_tag)
+      : failedSteps.every(({ tag }) => badInput.has(tag))
+  return bad ? exitCodes.badInput : exitCodes.stepFailed
+}
 
 /** The exit code of a whole command. */
-export const exitCodeOfExit = (exit: Exit.Exit<number, { readonly _tag: string }>): number => {
+export const exitCodeOfExit = (exit: Exit.Exit<number, Failure>): number => {
   if (Exit.isSuccess(exit)) return exit.value
   if (Cause.hasInterrupts(exit.cause)) return exitCodes.interrupted
   const failure = exit.cause.reasons.find(Cause.isFailReason)
-  return failure === undefined ? exitCodes.stepFailed : exitCodeOf(failure.error._tag)
+  return failure === undefined ? exitCodes.stepFailed : exitCodeOf(failure.error)
 }

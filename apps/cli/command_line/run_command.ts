@@ -8,17 +8,17 @@ import {
   provideWithFlags,
 } from "./application.ts"
 import { runFlags } from "./common_flags.ts"
-import { resultTable } from "./result_table.ts"
+import { resultText } from "./result_text.ts"
 import { makeRunListener } from "./run_listener.ts"
 import { writeError, writeOut } from "./terminal.ts"
 
 /** A step failed; it was told already. */
 export class RunFailed extends Schema.TaggedError<RunFailed>()("RunFailed", {
-  steps: Schema.Array(Schema.String),
+  failedSteps: Schema.Array(Schema.Struct({ id: Schema.String, tag: Schema.String })),
   hint: Schema.String,
 }) {
   override get message(): string {
-    return `failed: ${this.steps.join(", ")}`
+    return `failed: ${this.failedSteps.map(({ id }) => id).join(", ")}`
   }
 }
 
@@ -47,16 +47,16 @@ export const runFile = Effect.fnUntraced(function* <R>(
       yield* writeOut(
         options.json
           ? `${JSON.stringify(event.record, null, 2)}\n`
-          : `${resultTable(event.record)}\n\nresults: ${event.folder}\n`,
+          : `${resultText(event.record)}\n\nresults: ${event.folder}\n`,
       )
     }),
   }).pipe(provideWithFlags(application, options))
-  const failed = Object.entries(record.steps).flatMap(([id, step]) =>
-    step.status === "failed" ? [id] : [],
+  const failedSteps = Object.entries(record.steps).flatMap(([id, { status, error }]) =>
+    status === "failed" ? [{ id, tag: error?.tag ?? "Defect" }] : [],
   )
-  if (failed.length > 0) {
+  if (failedSteps.length > 0) {
     return yield* new RunFailed({
-      steps: failed,
+      failedSteps,
       hint: "what was computed is kept: correct the cause and run again",
     })
   }

@@ -1,5 +1,6 @@
 import { countLlamaParameters, perplexity } from "@espalier/models"
 import { Step } from "@espalier/pipeline"
+import { countSparsity } from "@espalier/pruning"
 import { Effect, Schema } from "effect"
 import { Model } from "../artifacts/model.ts"
 import { Text } from "../artifacts/text.ts"
@@ -38,7 +39,8 @@ export const modelLoad = Step.define({
 /** `model/perplexity`: how well a model predicts a text. */
 export const modelPerplexity = Step.define({
   use: "model/perplexity",
-  description: "Perplexity over non-overlapping windows of a text; the tail is dropped.",
+  description:
+    "Perplexity over non-overlapping windows of a text, the tail dropped; counts the model's zeros too.",
   version: 1,
   config: Schema.Struct(windowFields),
   inputs: {
@@ -53,6 +55,7 @@ export const modelPerplexity = Step.define({
       return {
         metrics: {
           perplexity: measured.perplexity,
+          sparsity: { overall: countSparsity(inputs.model.model).sparsity },
           tokens: measured.tokens,
           windows: measured.windows,
           window: measured.window,

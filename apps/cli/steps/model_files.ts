@@ -5,9 +5,15 @@ import {
   decodeTokenizer,
   makeLlama,
 } from "@espalier/models"
+import { unreadable } from "@espalier/pipeline"
 import { Effect, FileSystem, Path } from "effect"
 import type { ModelValue } from "../artifacts/model.ts"
 import { decodeLlamaFiles, decodeModel } from "../artifacts/model.ts"
+
+const readBytes = Effect.fnUntraced(function* (path: string) {
+  const fileSystem = yield* FileSystem.FileSystem
+  return yield* Effect.mapError(fileSystem.readFile(path), unreadable(path))
+})
 
 const readFolder = Effect.fnUntraced(function* (folder: string) {
   const fileSystem = yield* FileSystem.FileSystem
@@ -16,7 +22,9 @@ const readFolder = Effect.fnUntraced(function* (folder: string) {
   const files: Record<string, Uint8Array> = {}
   for (const name of names) {
     const file = path.join(folder, name)
-    if (yield* fileSystem.exists(file)) files[name] = yield* fileSystem.readFile(file)
+    if (yield* Effect.orElseSucceed(fileSystem.exists(file), () => false)) {
+      files[name] = yield* readBytes(file)
+    }
   }
   return files
 })
@@ -35,7 +43,8 @@ const tokenizerNeeded = (path: string) =>
  */
 export const readModel = Effect.fnUntraced(function* (path: string, tokenizerPath?: string) {
   const fileSystem = yield* FileSystem.FileSystem
-  const isFolder = (yield* fileSystem.stat(path)).type === "Directory"
+  const { type } = yield* Effect.mapError(fileSystem.stat(path), unreadable(path))
+  const isFolder = type === "Directory"
   if (isFolder && tokenizerPath === undefined) {
     const value: ModelValue = yield* decodeModel(yield* readFolder(path), path)
     yield* Effect.fromResult(checkTokenizer(value.tokenizer, value.model.vocabularySize, path))
@@ -44,13 +53,13 @@ export const readModel = Effect.fnUntraced(function* (path: string, tokenizerPat
   const model = isFolder
     ? yield* decodeLlamaFiles(yield* readFolder(path), path)
     : yield* Effect.map(
-        Effect.flatMap(fileSystem.readFile(path), (bytes) =>
+        Effect.flatMap(readBytes(path), (bytes) =>
           Effect.fromResult(decodeLlama2c(bytes, path)),
         ),
         ({ config, parameters }) => makeLlama(config, parameters),
       )
   if (tokenizerPath === undefined) return yield* tokenizerNeeded(path)
-  const bytes = yield* fileSystem.readFile(tokenizerPath)
+  const bytes = yield* readBytes(tokenizerPath)
   const tokenizer = yield* Effect.fromResult(decodeTokenizer(bytes, tokenizerPath))
   yield* Effect.fromResult(checkTokenizer(tokenizer, model.vocabularySize, tokenizerPath))
   const value: ModelValue = { model, tokenizer }

@@ -1,4 +1,4 @@
-import { Step } from "@espalier/pipeline"
+import { Step, unreadable } from "@espalier/pipeline"
 import { Notices } from "@espalier/runtime"
 import { Effect, FileSystem, Schema } from "effect"
 import { Text } from "../artifacts/text.ts"
@@ -38,7 +38,10 @@ export const textLoad = Step.define({
   run: ({ config, paths }) =>
     Effect.gen(function* () {
       const fileSystem = yield* FileSystem.FileSystem
-      const content = yield* fileSystem.readFileString(paths.path)
+      const content = yield* Effect.mapError(
+        fileSystem.readFileString(paths.path),
+        unreadable(paths.path),
+      )
       const all = yield* Effect.fromResult(readDocuments(paths.path, content, config))
       const documents = yield* selectDocuments(paths.path, all, config)
       if (config.take !== undefined && documents.length < config.take) {

@@ -1,10 +1,16 @@
+import { assert } from "@effect/vitest"
 import { spawn } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-const main = fileURLToPath(new URL("cli_main.ts", import.meta.url))
+const mains = {
+  /** The steps made for these tests: quick to start. */
+  test: fileURLToPath(new URL("cli_main.ts", import.meta.url)),
+  /** The command as it is. */
+  real: fileURLToPath(new URL("../main.ts", import.meta.url)),
+}
 
 /** What a command printed and how it ended. */
 export interface Ended {
@@ -13,13 +19,20 @@ export interface Ended {
   readonly error: string
 }
 
-/** A temporary folder to run `espalier` in, with the test's steps and a store of its own. */
-export const makeFolder = () => {
+/** No stack trace, and each error with what to do. */
+export const assertFriendly = (error: string): void => {
+  assert.notMatch(error, /^\s+at .*[:(]/m)
+  assert.match(error, /^error: /m)
+  assert.match(error, /^hint: \S/m)
+}
+
+/** A temporary folder to run `espalier` in, with a store of its own. */
+export const makeFolder = (main: keyof typeof mains = "test") => {
   const folder = mkdtempSync(join(tmpdir(), "espalier-cli-"))
   const at = (...parts: ReadonlyArray<string>) => join(folder, ...parts)
   return {
     at,
-    write: (name: string, text: string) => writeFileSync(at(name), text),
+    write: (name: string, content: string | Uint8Array) => writeFileSync(at(name), content),
     remove: () => rmSync(folder, { recursive: true, force: true }),
     /** Runs a command; `onError` sees standard error as it grows and may send a signal. */
     espalier: (
@@ -31,7 +44,7 @@ export const makeFolder = () => {
     ) =>
       new Promise<Ended>((resolve, reject) => {
         const { ESPALIER_DATA: _data, ESPALIER_DEBUG: _debug, ...inherited } = process.env
-        const child = spawn(process.execPath, ["--conditions=@espalier/source", main, ...args], {
+        const child = spawn(process.execPath, ["--conditions=@espalier/source", mains[main], ...args], {
           cwd: folder,
           env: { ...inherited, ...options.env },
         })

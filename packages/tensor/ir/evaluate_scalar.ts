@@ -110,12 +110,7 @@ export const unary = (name: UnaryFunction, dtype: DType, value: number): number 
 }
 
 /** `function(left, right)` for operands of `dtype`. */
-export const binary = (
-  name: BinaryFunction,
-  dtype: DType,
-  left: number,
-  right: number,
-): number => {
+export const binary = (name: BinaryFunction, dtype: DType, left: number, right: number): number => {
   const integer = dtype === "i32" || dtype === "u32"
   switch (name) {
     case "add":

@@ -191,7 +191,9 @@ export const linearForm = (expression: Expression): Linear => {
   visit(expression, 1)
   return {
     constant,
-    terms: [...terms].filter(([, c]) => c !== 0).map(([atom, coefficient]) => ({ atom, coefficient })),
+    terms: [...terms]
+      .filter(([, c]) => c !== 0)
+      .map(([atom, coefficient]) => ({ atom, coefficient })),
   }
 }
 

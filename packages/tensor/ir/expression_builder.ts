@@ -6,12 +6,7 @@ import { linearForm } from "./expression.ts"
 /** Distributes over the union, so that each member loses its own `id`. */
 type WithoutId<T> = T extends unknown ? Omit<T, "id"> : never
 
-const comparisons: ReadonlySet<BinaryFunction> = new Set([
-  "equal",
-  "notEqual",
-  "less",
-  "lessEqual",
-])
+const comparisons: ReadonlySet<BinaryFunction> = new Set(["equal", "notEqual", "less", "lessEqual"])
 
 type Range = readonly [number, number]
 
@@ -79,6 +74,11 @@ export class ExpressionBuilder {
     if (left.dtype === "i32") {
       const simple = this.#index(name, left, right)
       if (simple !== undefined) return simple
+    } else if (left.dtype === "bool" && (name === "and" || name === "or")) {
+      // The value that decides alone: false for and, true for or.
+      const decides = name === "or" ? 1 : 0
+      if (left.kind === "constant") return left.value === decides ? left : right
+      if (right.kind === "constant") return right.value === decides ? right : left
     } else if (right.kind === "constant") {
       const neutral =
         (right.value === 1 && (name === "multiply" || name === "divide")) ||
@@ -149,7 +149,7 @@ export class ExpressionBuilder {
   linearize(index: ReadonlyArray<Expression>, shape: ReadonlyArray<number>): Expression {
     let position: Expression = this.constant(0, "i32")
     for (const [axis, extent] of shape.entries()) {
-      position = this.add(this.multiply(position, extent), index[axis]!)
+      position = this.add(this.multiply(position, extent), index[axis])
     }
     return position
   }
@@ -159,7 +159,7 @@ export class ExpressionBuilder {
     const index: Array<Expression> = []
     let rest = position
     for (let axis = shape.length - 1; axis >= 0; axis--) {
-      const extent = shape[axis]!
+      const extent = shape[axis]
       index.unshift(axis === 0 ? rest : this.remainder(rest, extent))
       rest = this.divide(rest, extent)
     }

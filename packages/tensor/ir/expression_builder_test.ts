@@ -31,14 +31,14 @@ type Tree =
 
 /** Data that an expression may load: small numbers, and the worst ones. */
 const data = [0, 1, -1, 7, -12, 2147483647, -2147483648, 65536]
-const load = (_: number, index: number): number => data[((index % 8) + 8) % 8]!
+const load = (_: number, index: number): number => data[((index % 8) + 8) % 8]
 
 const build = (builder: ExpressionBuilder, tree: Tree): Expression => {
   switch (tree.kind) {
     case "constant":
       return builder.constant(tree.value, "i32")
     case "variable":
-      return builder.variable(tree.index, extents[tree.index]!)
+      return builder.variable(tree.index, extents[tree.index])
     case "load":
       return builder.load(0, build(builder, tree.index), "i32")
     case "binary":
@@ -46,7 +46,7 @@ const build = (builder: ExpressionBuilder, tree: Tree): Expression => {
     case "select": {
       const [left, right] = tree.operands.map((operand) => build(builder, operand))
       const [yes, no] = tree.choices.map((choice) => build(builder, choice))
-      return builder.select(builder.binary(tree.comparison, left!, right!), yes!, no!)
+      return builder.select(builder.binary(tree.comparison, left, right), yes, no)
     }
   }
 }
@@ -56,7 +56,7 @@ const evaluate = (tree: Tree, variables: ReadonlyArray<number>): number => {
     case "constant":
       return tree.value
     case "variable":
-      return variables[tree.index]!
+      return variables[tree.index]
     case "load":
       return load(0, evaluate(tree.index, variables))
     case "binary": {
@@ -65,7 +65,7 @@ const evaluate = (tree: Tree, variables: ReadonlyArray<number>): number => {
     }
     case "select": {
       const [left, right] = tree.operands.map((operand) => evaluate(operand, variables))
-      const holds = Scalar.binary(tree.comparison, "i32", left!, right!)
+      const holds = Scalar.binary(tree.comparison, "i32", left, right)
       return evaluate(tree.choices[holds === 0 ? 1 : 0], variables)
     }
   }
@@ -84,7 +84,12 @@ const treeOf = (constants: fc.Arbitrary<number>, divisors: fc.Arbitrary<number>)
       fc.record({
         kind: fc.constant("binary" as const),
         function: fc.constantFrom<BinaryFunction>(
-          "add", "add", "subtract", "multiply", "minimum", "maximum",
+          "add",
+          "add",
+          "subtract",
+          "multiply",
+          "minimum",
+          "maximum",
         ),
         left: tie("tree"),
         right: tie("tree"),
@@ -104,7 +109,10 @@ const treeOf = (constants: fc.Arbitrary<number>, divisors: fc.Arbitrary<number>)
     ),
   })).tree
 
-const small = treeOf(fc.integer({ min: -12, max: 60 }), fc.constantFrom(1, 2, 3, 4, 5, 6, 8, 12, 20))
+const small = treeOf(
+  fc.integer({ min: -12, max: 60 }),
+  fc.constantFrom(1, 2, 3, 4, 5, 6, 8, 12, 20),
+)
 const wild = treeOf(
   fc.oneof(
     fc.integer({ min: -20, max: 20 }),
@@ -123,7 +131,9 @@ const agrees = (tree: Tree): void => {
     const expected = evaluate(tree, variables)
     const found = evaluateExpression(expression, { variables, load })
     if (found !== expected) {
-      assert.fail(`${printExpression(expression)} is ${found}, not ${expected}, at ${variables}`)
+      assert.fail(
+        `${printExpression(expression)} is ${found}, not ${expected}, at ${variables.join(", ")}`,
+      )
     }
     assert.isTrue(low <= found && found <= high, `${found} is outside ${low} … ${high}`)
     assert.strictEqual(evaluateExpression(copied, { variables, load }), expected)
@@ -181,6 +191,12 @@ describe("ExpressionBuilder", () => {
     assert.notStrictEqual(b.binary("add", x, b.constant(0, "f32")), x)
     assert.strictEqual(b.binary("add", x, b.constant(-0, "f32")), x)
     assert.strictEqual(b.variable(1, 1), b.constant(0, "i32"))
+    const [yes, no] = [b.constant(1, "bool"), b.constant(0, "bool")]
+    const condition = b.load(1, v, "bool")
+    assert.strictEqual(b.binary("and", condition, yes), condition)
+    assert.strictEqual(b.binary("and", no, condition), no)
+    assert.strictEqual(b.binary("or", no, condition), condition)
+    assert.strictEqual(b.binary("or", condition, yes), yes)
   })
 
   it("keeps −0 and NaN apart from other constants", () => {
@@ -218,9 +234,9 @@ describe("views of views", () => {
         const variables = last.map((extent, axis) => b.variable(axis, extent))
         let index: ReadonlyArray<Expression> = variables
         for (let i = shapes.length - 2; i >= 0; i--) {
-          index = b.delinearize(b.linearize(index, shapes[i + 1]!), shapes[i]!)
+          index = b.delinearize(b.linearize(index, shapes[i + 1]), shapes[i])
         }
-        const address = b.linearize(index, shapes[0]!)
+        const address = b.linearize(index, shapes[0])
         assert.strictEqual(address, b.linearize(variables, last))
         const strides = stridesOf(last)
         for (const [axis, extent] of last.entries()) {

@@ -96,7 +96,9 @@ export const printKernel = (kernel: Kernel): string => {
   }
   if (kernel.kind === "reduce" || kernel.kind === "scan") {
     const { dtypes, identity, result } = kernel.combine
-    lines.push(`combine ${dtypes.join(" ")} from ${identity.map(literal).join(" ")} ${list(result)}`)
+    lines.push(
+      `combine ${dtypes.join(" ")} from ${identity.map(literal).join(" ")} ${list(result)}`,
+    )
   }
   for (const output of kernel.outputs) lines.push(`store $${output.operand} ${name(output.value)}`)
   return lines.join("\n")

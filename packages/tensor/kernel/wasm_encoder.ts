@@ -12,7 +12,13 @@ export type { Opcode } from "./wasm_opcodes.ts"
 /** Types of parameters, results and locals. */
 export type ValueType = "i32" | "i64" | "f32" | "f64" | "v128"
 
-const valueTypes: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b }
+const valueTypes: Record<ValueType, number> = {
+  i32: 0x7f,
+  i64: 0x7e,
+  f32: 0x7d,
+  f64: 0x7c,
+  v128: 0x7b,
+}
 
 /** Appends an unsigned LEB128 integer. */
 export const unsigned = (bytes: Array<number>, value: number): void => {
@@ -62,7 +68,8 @@ export class FunctionBuilder {
   readonly parameters: ReadonlyArray<ValueType>
   readonly results: ReadonlyArray<ValueType>
   readonly #locals: Array<ValueType> = []
-  readonly #code: Array<number> = []
+  readonly #entry: Array<number> = []
+  #code: Array<number> = []
   #depth = 0
 
   constructor(
@@ -79,6 +86,15 @@ export class FunctionBuilder {
   local(type: ValueType): number {
     this.#locals.push(type)
     return this.parameters.length + this.#locals.length - 1
+  }
+
+  /** Writes code that runs before everything else: what is constant throughout the function. */
+  atEntry(body: () => void): this {
+    const main = this.#code
+    this.#code = this.#entry
+    body()
+    this.#code = main
+    return this
   }
 
   #opcode(name: Opcode): this {
@@ -187,7 +203,8 @@ export class FunctionBuilder {
   /** A shuffle of 32-bit lanes: 0–3 are those of the first vector, 4–7 those of the second. */
   shuffle(a: number, b: number, c: number, d: number): this {
     this.#opcode("i8x16.shuffle")
-    for (const lane of [a, b, c, d]) this.#code.push(4 * lane, 4 * lane + 1, 4 * lane + 2, 4 * lane + 3)
+    for (const lane of [a, b, c, d])
+      this.#code.push(4 * lane, 4 * lane + 1, 4 * lane + 2, 4 * lane + 3)
     return this
   }
 
@@ -267,6 +284,7 @@ export class FunctionBuilder {
       unsigned(body, count)
       body.push(valueTypes[type])
     }
+    for (const byte of this.#entry) body.push(byte)
     for (const byte of this.#code) body.push(byte)
     body.push(0x0b)
     const sized: Array<number> = []
@@ -357,7 +375,10 @@ export class ModuleBuilder {
       if (memory === undefined) return
       utf8(body, memory.module)
       utf8(body, memory.name)
-      body.push(0x02, (memory.maximumPages === undefined ? 0 : 1) | (memory.shared === true ? 2 : 0))
+      body.push(
+        0x02,
+        (memory.maximumPages === undefined ? 0 : 1) | (memory.shared === true ? 2 : 0),
+      )
       unsigned(body, memory.minimumPages)
       if (memory.maximumPages !== undefined) unsigned(body, memory.maximumPages)
     })

@@ -1,7 +1,6 @@
 /** Groups of consecutive opcodes, so that the table below stays readable. */
-const scalar = <const Names extends string>(
-  table: Record<Names, number>,
-): Record<Names, number> => table
+const scalar = <const Names extends string>(table: Record<Names, number>): Record<Names, number> =>
+  table
 
 /** Opcodes behind a prefix byte are stored as `prefix << 16 | code`. */
 const prefixed = <const Names extends string>(

@@ -10,6 +10,8 @@ export interface Binding {
   /** Number of elements. */
   readonly length: number
   readonly access: "read" | "read_write"
+  /** Elements lie in memory as `vec4`; the kernel divides indices by four itself. */
+  readonly vector?: boolean
 }
 
 /**
@@ -30,6 +32,11 @@ export const valueType = (dtype: DType): string => {
 
 /** WGSL type of an element in memory: `bool` is stored as `u32`. */
 export const storageType = (dtype: DType): string => (dtype === "bool" ? "u32" : valueType(dtype))
+
+const arrayType = ({ dtype, length, vector }: Binding): string =>
+  vector === true
+    ? `array<vec4<${storageType(dtype)}>, ${length / 4}>`
+    : `array<${storageType(dtype)}, ${Math.max(1, length)}>`
 
 const floatDigits = (value: number): string => {
   const digits = String(value)
@@ -128,6 +135,11 @@ export class Writer {
     return dtype === "f16" ? `f16(${text})` : text
   }
 
+  /** The name of the binding behind a kernel operand. */
+  bindingOf(operand: number): string {
+    return `b${this.#operandBinding[operand]}`
+  }
+
   /** Stores `value` as element `position` of a kernel operand. */
   store(operand: number, position: string, value: string): void {
     const binding = this.#operandBinding[operand]
@@ -188,8 +200,8 @@ export class Writer {
     return [
       ...(half || this.#lines.some((line) => line.includes("f16")) ? ["enable f16;"] : []),
       ...this.bindings.map(
-        ({ dtype, length, access }, index) =>
-          `@group(0) @binding(${index}) var<storage, ${access}> b${index}: array<${storageType(dtype)}, ${Math.max(1, length)}>;`,
+        (binding, index) =>
+          `@group(0) @binding(${index}) var<storage, ${binding.access}> b${index}: ${arrayType(binding)};`,
       ),
       ...this.#declarations,
       ...functionText(this.#functions),

@@ -34,16 +34,16 @@ const binaryRow = (name: string, fn: BinaryFunction, options: BinaryOptions): Op
     infer: (inputs) => {
       requireKind(name, options.kind, inputs)
       requireSame(name, inputs)
-      const { shape, dtype } = inputs[0]!
+      const { shape, dtype } = inputs[0]
       return { shape, dtype: options.compares ? "bool" : dtype }
     },
     gradient: options.gradient,
     lower: {
       kind: "pointwise",
-      value: ({ builder }, [left, right]) => builder.binary(fn, left!, right!),
+      value: ({ builder }, [left, right]) => builder.binary(fn, left, right),
     },
     reference: ([x, y]) =>
-      Array.from(x!.data, (value, i) => Scalar.binary(fn, x!.dtype, value, y!.data[i]!)),
+      Array.from(x.data, (value, i) => Scalar.binary(fn, x.dtype, value, y.data[i])),
     examples: pointwiseExamples(
       none,
       tested(options.kind).map((dtype) => {
@@ -57,8 +57,8 @@ const binaryRow = (name: string, fn: BinaryFunction, options: BinaryOptions): Op
     tolerance: options.tolerance ?? 3e-7,
   })
 
-const left = (node: Tensor): Tensor => node.inputs[0]!
-const right = (node: Tensor): Tensor => node.inputs[1]!
+const left = (node: Tensor): Tensor => node.inputs[0]
+const right = (node: Tensor): Tensor => node.inputs[1]
 /** Splits the gradient of max and min: all of it to the larger, half to each of equals. */
 const share = (g: Tensor, wins: Tensor, ties: Tensor): Tensor =>
   where(wins, g, where(ties, mul(g, 0.5), 0))
@@ -135,12 +135,12 @@ const shift = (name: string, fn: BinaryFunction, summary: string) =>
     ...binaryRow(name, fn, { summary, kind: "integer", gradient: null, tolerance: 0 }),
     infer: (inputs) => {
       requireKind(name, "integer", inputs)
-      if (inputs[1]!.dtype !== "u32") {
+      if (inputs[1].dtype !== "u32") {
         const dtypes = inputs.map((x) => x.dtype)
         throw new DTypeError({ operation: name, dtypes, problem: "the shift count must be u32" })
       }
-      requireSame(name, [{ ...inputs[0]!, dtype: "u32" }, inputs[1]!])
-      return { shape: inputs[0]!.shape, dtype: inputs[0]!.dtype }
+      requireSame(name, [{ ...inputs[0], dtype: "u32" }, inputs[1]])
+      return { shape: inputs[0].shape, dtype: inputs[0].dtype }
     },
     examples: pointwiseExamples(
       none,
@@ -226,6 +226,21 @@ export const greater = (x: Operand, y: Operand): Tensor => less(y, x)
 export const greaterEqual = (x: Operand, y: Operand): Tensor => lessEqual(y, x)
 
 export const binaryRows: ReadonlyArray<Operation<None>> = [
-  addRow, subRow, mulRow, divRow, remRow, maximumRow, minimumRow, powRow, andRow, orRow, xorRow,
-  shlRow, shrRow, eqRow, neRow, ltRow, leRow,
+  addRow,
+  subRow,
+  mulRow,
+  divRow,
+  remRow,
+  maximumRow,
+  minimumRow,
+  powRow,
+  andRow,
+  orRow,
+  xorRow,
+  shlRow,
+  shrRow,
+  eqRow,
+  neRow,
+  ltRow,
+  leRow,
 ]

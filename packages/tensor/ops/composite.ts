@@ -4,7 +4,22 @@ import type { Shape } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
 import { broadcastTo, expandDims } from "./movement.ts"
 import type { Operand } from "./pointwise.ts"
-import { add, cast, div, equal, erf, exp, log, maximum, minimum, mul, sqrt, stopGradient, sub, tanh } from "./pointwise.ts"
+import {
+  add,
+  cast,
+  div,
+  equal,
+  erf,
+  exp,
+  log,
+  maximum,
+  minimum,
+  mul,
+  sqrt,
+  stopGradient,
+  sub,
+  tanh,
+} from "./pointwise.ts"
 import { max, sum } from "./reduction.ts"
 import { iota, scalar } from "./source.ts"
 

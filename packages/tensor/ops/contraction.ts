@@ -17,7 +17,7 @@ export const matmulRow = defineOperation<None>({
   summary: "matrix product over equal leading axes: [batch…, m, k] · [batch…, k, n]",
   arity: 2,
   infer: (inputs) => {
-    const [left, right] = [inputs[0]!, inputs[1]!]
+    const [left, right] = [inputs[0], inputs[1]]
     const shapes = [left.shape, right.shape]
     const refuse = (problem: string) => new ShapeError({ operation: "matmul", shapes, problem })
     if (left.dtype !== right.dtype || (left.dtype !== "f32" && left.dtype !== "f64")) {
@@ -35,12 +35,12 @@ export const matmulRow = defineOperation<None>({
     return { shape: [...batch, left.shape.at(-2)!, right.shape.at(-1)!], dtype: left.dtype }
   },
   gradient: (g, node) => [
-    matmul(g, transpose(node.inputs[1]!)),
-    matmul(transpose(node.inputs[0]!), g),
+    matmul(g, transpose(node.inputs[1])),
+    matmul(transpose(node.inputs[0]), g),
   ],
   lower: { kind: "contract" },
   reference: ([x, y], _, { shape }) => {
-    const inner = x!.shape.at(-1)!
+    const inner = x.shape.at(-1)!
     const values = new Float64Array(sizeOf(shape))
     forEachIndex(shape, (index, position) => {
       const batch = index.slice(0, -2)
@@ -48,8 +48,8 @@ export const matmulRow = defineOperation<None>({
       let total = 0
       for (let k = 0; k < inner; k++) {
         total +=
-          x!.data[positionOf([...batch, m, k], x!.shape)]! *
-          y!.data[positionOf([...batch, k, n], y!.shape)]!
+          x.data[positionOf([...batch, m, k], x.shape)] *
+          y.data[positionOf([...batch, k, n], y.shape)]
       }
       values[position] = total
     })
@@ -78,7 +78,7 @@ export const matmul = (left: Tensor, right: Tensor): Tensor => {
   }
   if (right.shape.length === 2 && left.shape.length > 2) {
     const rows = reshape(left, [-1, left.shape.at(-1)!])
-    return reshape(matmul(rows, right), [...left.shape.slice(0, -1), right.shape[1]!])
+    return reshape(matmul(rows, right), [...left.shape.slice(0, -1), right.shape[1]])
   }
   const batch = broadcastShapes(left.shape.slice(0, -2), right.shape.slice(0, -2))
   if (batch === undefined) {

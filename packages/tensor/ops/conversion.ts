@@ -17,15 +17,14 @@ export const castRow = defineOperation<{ readonly dtype: DType }>({
   name: "cast",
   summary: "the same value in another dtype; float to integer truncates and saturates",
   arity: 1,
-  infer: ([x], { dtype }) => ({ shape: x!.shape, dtype }),
+  infer: ([x], { dtype }) => ({ shape: x.shape, dtype }),
   gradient: (g, node, { dtype }) =>
-    isFloat(dtype) && isFloat(node.inputs[0]!.dtype) ? [cast(g, node.inputs[0]!.dtype)] : [undefined],
+    isFloat(dtype) && isFloat(node.inputs[0].dtype) ? [cast(g, node.inputs[0].dtype)] : [undefined],
   lower: {
     kind: "pointwise",
-    value: ({ builder, attributes }, [x]) => builder.cast(x!, attributes.dtype),
+    value: ({ builder, attributes }, [x]) => builder.cast(x, attributes.dtype),
   },
-  reference: ([x], { dtype }) =>
-    Array.from(x!.data, (value) => Scalar.cast(x!.dtype, dtype, value)),
+  reference: ([x], { dtype }) => Array.from(x.data, (value) => Scalar.cast(x.dtype, dtype, value)),
   examples: convertExamples([
     ["f32", "i32"],
     ["f32", "u32"],
@@ -50,19 +49,19 @@ export const bitcastRow = defineOperation<{ readonly dtype: DType }>({
   arity: 1,
   infer: ([x], { dtype }) => {
     const allowed: ReadonlyArray<DType> = ["f32", "i32", "u32"]
-    if (!allowed.includes(x!.dtype) || !allowed.includes(dtype)) {
-      const dtypes = [x!.dtype, dtype]
+    if (!allowed.includes(x.dtype) || !allowed.includes(dtype)) {
+      const dtypes = [x.dtype, dtype]
       throw new DTypeError({ operation: "bitcast", dtypes, problem: "needs 32-bit numbers" })
     }
-    return { shape: x!.shape, dtype }
+    return { shape: x.shape, dtype }
   },
   gradient: null,
   lower: {
     kind: "pointwise",
-    value: ({ builder, attributes }, [x]) => builder.bitcast(x!, attributes.dtype),
+    value: ({ builder, attributes }, [x]) => builder.bitcast(x, attributes.dtype),
   },
   reference: ([x], { dtype }) =>
-    Array.from(x!.data, (value) => Scalar.bitcast(x!.dtype, dtype, value)),
+    Array.from(x.data, (value) => Scalar.bitcast(x.dtype, dtype, value)),
   examples: convertExamples([
     ["f32", "u32"],
     ["f32", "i32"],
@@ -79,10 +78,10 @@ export const stopGradientRow = defineOperation<None>({
   name: "stopGradient",
   summary: "x, through which no gradient flows",
   arity: 1,
-  infer: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
+  infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
   gradient: () => [undefined],
-  lower: { kind: "pointwise", value: (_, [x]) => x! },
-  reference: ([x]) => x!.data,
+  lower: { kind: "pointwise", value: (_, [x]) => x },
+  reference: ([x]) => x.data,
   examples: pointwiseExamples(none, [[{ dtype: "f32", domain: [-3, 3] }]]),
   tolerance: 0,
 })

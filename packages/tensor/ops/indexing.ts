@@ -24,15 +24,15 @@ export const takeRow = defineOperation<None>({
   summary: "rows of a tensor by index; an index outside is clamped",
   arity: 2,
   infer: ([table, indices]) => {
-    requireIndices("take", indices!)
-    if (table!.shape.length === 0) {
-      const shapes = [table!.shape, indices!.shape]
+    requireIndices("take", indices)
+    if (table.shape.length === 0) {
+      const shapes = [table.shape, indices.shape]
       throw new ShapeError({ operation: "take", shapes, problem: "a scalar has no rows" })
     }
-    return { shape: [...indices!.shape, ...table!.shape.slice(1)], dtype: table!.dtype }
+    return { shape: [...indices.shape, ...table.shape.slice(1)], dtype: table.dtype }
   },
   gradient: (g, node) => {
-    const [table, indices] = [node.inputs[0]!, node.inputs[1]!]
+    const [table, indices] = [node.inputs[0], node.inputs[1]]
     const zeros = broadcastTo(scalar(0, table.dtype), table.shape)
     const rows = reshape(indices, [sizeOf(indices.shape)])
     const updates = reshape(g, [sizeOf(indices.shape), ...table.shape.slice(1)])
@@ -41,38 +41,57 @@ export const takeRow = defineOperation<None>({
   lower: {
     kind: "view",
     value: ({ builder: b, inputs }, index, at) => {
-      const rank = inputs[1]!.shape.length
+      const rank = inputs[1].shape.length
       const row = at(1, index.slice(0, rank))
-      const last = b.constant(inputs[0]!.shape[0]! - 1, "i32")
+      const last = b.constant(inputs[0].shape[0] - 1, "i32")
       const clamped = b.binary("minimum", b.binary("maximum", row, b.constant(0, "i32")), last)
       return at(0, [clamped, ...index.slice(rank)])
     },
   },
   reference: ([table, indices], _, { shape }) => {
     const values = new Float64Array(sizeOf(shape))
-    const rank = indices!.shape.length
+    const rank = indices.shape.length
     forEachIndex(shape, (index, position) => {
-      const row = indices!.data[positionOf(index.slice(0, rank), indices!.shape)]!
-      const clamped = Math.min(Math.max(row, 0), table!.shape[0]! - 1)
-      values[position] = table!.data[positionOf([clamped, ...index.slice(rank)], table!.shape)]!
+      const row = indices.data[positionOf(index.slice(0, rank), indices.shape)]
+      const clamped = Math.min(Math.max(row, 0), table.shape[0] - 1)
+      values[position] = table.data[positionOf([clamped, ...index.slice(rank)], table.shape)]!
     })
     return values
   },
   examples: [
-    { inputs: [{ shape: [9, 5], dtype: "f32", domain: [-2, 2] }, { shape: [7], dtype: "i32", domain: [0, 8] }], attributes: none },
-    { inputs: [{ shape: [6, 3, 4], dtype: "f32", domain: [-2, 2] }, { shape: [2, 5], dtype: "i32", domain: [0, 5] }], attributes: none },
-    { inputs: [{ shape: [65], dtype: "i32", domain: [-9, 9] }, { shape: [], dtype: "i32", domain: [0, 64] }], attributes: none },
+    {
+      inputs: [
+        { shape: [9, 5], dtype: "f32", domain: [-2, 2] },
+        { shape: [7], dtype: "i32", domain: [0, 8] },
+      ],
+      attributes: none,
+    },
+    {
+      inputs: [
+        { shape: [6, 3, 4], dtype: "f32", domain: [-2, 2] },
+        { shape: [2, 5], dtype: "i32", domain: [0, 5] },
+      ],
+      attributes: none,
+    },
+    {
+      inputs: [
+        { shape: [65], dtype: "i32", domain: [-9, 9] },
+        { shape: [], dtype: "i32", domain: [0, 64] },
+      ],
+      attributes: none,
+    },
   ],
   tolerance: 0,
 })
 
 /** Rows `table[indices]`: shape `[…indices, …row]`. Indices are `i32`; outside ones are clamped. */
-export const take = (table: Tensor, indices: Tensor): Tensor => apply(takeRow, [table, indices], none)
+export const take = (table: Tensor, indices: Tensor): Tensor =>
+  apply(takeRow, [table, indices], none)
 
 const scatterInfer =
   (operation: string): Operation<None>["infer"] =>
   (inputs) => {
-    const [into, rows, updates] = [inputs[0]!, inputs[1]!, inputs[2]!]
+    const [into, rows, updates] = [inputs[0], inputs[1], inputs[2]]
     requireIndices(operation, rows)
     const expected = [...rows.shape, ...into.shape.slice(1)]
     const fits =
@@ -92,13 +111,13 @@ const scatterInfer =
 const scatterReference =
   (combine: (before: number, update: number) => number) =>
   ([into, rows, updates]: ReadonlyArray<HostArray>): Float64Array => {
-    const values = Float64Array.from(into!.data)
-    const inner = sizeOf(into!.shape.slice(1))
-    rows!.data.forEach((row, t) => {
-      if (row < 0 || row >= into!.shape[0]!) return
+    const values = Float64Array.from(into.data)
+    const inner = sizeOf(into.shape.slice(1))
+    rows.data.forEach((row, t) => {
+      if (row < 0 || row >= into.shape[0]) return
       for (let d = 0; d < inner; d++) {
         const place = row * inner + d
-        values[place] = combine(values[place]!, updates!.data[t * inner + d]!)
+        values[place] = combine(values[place], updates.data[t * inner + d])
       }
     })
     return values
@@ -107,7 +126,7 @@ const scatterReference =
 const scatterExample = (into: Shape, count: number, dtype: "f32" | "i32"): Example<None> => ({
   inputs: [
     { shape: into, dtype, domain: [-2, 2] },
-    { shape: [count], dtype: "i32", domain: [-1, into[0]!] },
+    { shape: [count], dtype: "i32", domain: [-1, into[0]] },
     { shape: [count, ...into.slice(1)], dtype, domain: [-2, 2] },
   ],
   attributes: none,
@@ -124,7 +143,7 @@ export const scatterAddRow = defineOperation<None>({
   summary: "rows of updates added to the rows they name; a row outside is dropped",
   arity: 3,
   infer: scatterInfer("scatterAdd"),
-  gradient: (g, node) => [g, undefined, takeInside(g, node.inputs[1]!)],
+  gradient: (g, node) => [g, undefined, takeInside(g, node.inputs[1])],
   lower: { kind: "scatter", mode: "add" },
   reference: scatterReference((before, update) => before + update),
   examples: scatterExamples,
@@ -154,7 +173,7 @@ export const updateRows = (into: Tensor, rows: Tensor, updates: Tensor): Tensor 
 
 /** Like {@link take}, with zeros for rows outside. */
 const takeInside = (table: Tensor, rows: Tensor): Tensor => {
-  const inside = and(lessEqual(0, rows), less(rows, table.shape[0]!))
+  const inside = and(lessEqual(0, rows), less(rows, table.shape[0]))
   const column = [...rows.shape, ...table.shape.slice(1).map(() => 1)]
   return mul(take(table, rows), reshape(cast(inside, table.dtype), column))
 }

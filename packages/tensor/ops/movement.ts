@@ -8,5 +8,11 @@ export * from "./slices.ts"
 export * from "./views.ts"
 
 export const movementRows = [
-  reshapeRow, permuteRow, broadcastRow, sliceRow, padRow, flipRow, concatRow,
+  reshapeRow,
+  permuteRow,
+  broadcastRow,
+  sliceRow,
+  padRow,
+  flipRow,
+  concatRow,
 ]

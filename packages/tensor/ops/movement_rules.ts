@@ -19,7 +19,7 @@ export const gather = (
   const values = new Float64Array(sizeOf(shape))
   forEachIndex(shape, (index, position) => {
     const source = from(index)
-    values[position] = source === undefined ? fill : x.data[positionOf(source, x.shape)]!
+    values[position] = source === undefined ? fill : x.data[positionOf(source, x.shape)]
   })
   return values
 }

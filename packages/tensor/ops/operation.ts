@@ -25,10 +25,7 @@ export type Lowering<A> =
   /** One value from the values of all inputs at the same index. */
   | {
       readonly kind: "pointwise"
-      readonly value: (
-        context: LowerContext<A>,
-        operands: ReadonlyArray<Expression>,
-      ) => Expression
+      readonly value: (context: LowerContext<A>, operands: ReadonlyArray<Expression>) => Expression
     }
   /** Values of the inputs at other indices: movement, gathers, and values made of the index alone. */
   | {
@@ -89,11 +86,7 @@ export interface Operation<A extends Attributes = Attributes> {
     | null
   readonly lower: Lowering<A>
   /** The meaning, in plain JavaScript over `f64`: values of the output in row-major order. */
-  reference(
-    inputs: ReadonlyArray<HostArray>,
-    attributes: A,
-    output: TensorType,
-  ): ArrayLike<number>
+  reference(inputs: ReadonlyArray<HostArray>, attributes: A, output: TensorType): ArrayLike<number>
   readonly examples: ReadonlyArray<Example<A>>
   /** Largest error of an `f32` device relative to the largest value of the output. */
   readonly tolerance: number
@@ -103,7 +96,14 @@ export interface Operation<A extends Attributes = Attributes> {
 export const defineOperation = <A extends Attributes>(row: Operation<A>): Operation<A> => row
 
 /** Shapes that find mistakes: scalars, one element, vector tails on both sides of 4 and 64. */
-export const awkwardShapes: ReadonlyArray<ReadonlyArray<number>> = [[], [1], [3], [65], [2, 63], [3, 4, 5]]
+export const awkwardShapes: ReadonlyArray<ReadonlyArray<number>> = [
+  [],
+  [1],
+  [3],
+  [65],
+  [2, 63],
+  [3, 4, 5],
+]
 
 /** Examples of a pointwise row: every dtype with its domains at every awkward shape. */
 export const pointwiseExamples = <A>(

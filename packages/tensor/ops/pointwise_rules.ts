@@ -19,7 +19,11 @@ export const kinds: Record<Kind, ReadonlyArray<DType>> = {
   bits: ["i32", "u32", "bool"],
 }
 
-export const requireKind = (operation: string, kind: Kind, inputs: ReadonlyArray<TensorType>): void => {
+export const requireKind = (
+  operation: string,
+  kind: Kind,
+  inputs: ReadonlyArray<TensorType>,
+): void => {
   if (inputs.every((input) => kinds[kind].includes(input.dtype))) return
   const dtypes = inputs.map((input) => input.dtype)
   throw new DTypeError({ operation, dtypes, problem: `needs ${kinds[kind].join(", ")}` })
@@ -27,19 +31,21 @@ export const requireKind = (operation: string, kind: Kind, inputs: ReadonlyArray
 
 export const requireSame = (operation: string, inputs: ReadonlyArray<TensorType>): void => {
   const [first, ...rest] = inputs
-  if (!rest.every((input) => sameShape(input.shape, first!.shape))) {
+  if (!rest.every((input) => sameShape(input.shape, first.shape))) {
     const shapes = inputs.map((input) => input.shape)
     throw new ShapeError({ operation, shapes, problem: "shapes must be equal" })
   }
-  if (!rest.every((input) => input.dtype === first!.dtype)) {
+  if (!rest.every((input) => input.dtype === first.dtype)) {
     const dtypes = inputs.map((input) => input.dtype)
     throw new DTypeError({ operation, dtypes, problem: "dtypes must be equal; use cast" })
   }
 }
 
-
 /** What the random tests draw for each dtype unless a row says otherwise. */
-export const domains = (dtype: DType, float: readonly [number, number]): readonly [number, number] =>
+export const domains = (
+  dtype: DType,
+  float: readonly [number, number],
+): readonly [number, number] =>
   isFloat(dtype) ? float : dtype === "bool" ? [0, 1] : dtype === "u32" ? [0, 9] : [-9, 9]
 
 /** The dtypes of a kind that every device has. */

@@ -18,7 +18,13 @@ type Axes = { readonly axes: ReadonlyArray<number> }
 
 /** The lowest and highest numbers of a dtype: the identities of max and min. */
 export const lowest = (dtype: DType): number =>
-  dtype === "i32" ? -2147483648 : dtype === "u32" ? 0 : dtype === "f64" ? -Number.MAX_VALUE : -3.4028234663852886e38
+  dtype === "i32"
+    ? -2147483648
+    : dtype === "u32"
+      ? 0
+      : dtype === "f64"
+        ? -Number.MAX_VALUE
+        : -3.4028234663852886e38
 export const highest = (dtype: DType): number =>
   dtype === "i32" ? 2147483647 : dtype === "u32" ? 4294967295 : -lowest(dtype)
 
@@ -46,11 +52,12 @@ const keepDims = (shape: Shape, axes: ReadonlyArray<number>): Shape =>
 const spread = (x: Tensor, shape: Shape, axes: ReadonlyArray<number>): Tensor =>
   broadcastTo(reshape(x, keepDims(shape, axes)), shape)
 
-const infer = (operation: string, dtypes: (dtype: DType) => boolean): Operation<Axes>["infer"] =>
+const infer =
+  (operation: string, dtypes: (dtype: DType) => boolean): Operation<Axes>["infer"] =>
   (inputs, { axes }) => {
-    const { shape, dtype } = inputs[0]!
+    const { shape, dtype } = inputs[0]
     const sorted = axes.every(
-      (axis, i) => axis >= 0 && axis < shape.length && (i === 0 || axis > axes[i - 1]!),
+      (axis, i) => axis >= 0 && axis < shape.length && (i === 0 || axis > axes[i - 1]),
     )
     if (!sorted) {
       const problem = `[${axes.join(", ")}] are no ascending axes of it`
@@ -75,7 +82,7 @@ const fold = <S>(
   forEachIndex(x.shape, (index, position) => {
     const kept = index.filter((_, axis) => !axes.includes(axis))
     const place = positionOf(kept, output)
-    states[place] = step(states[place]!, x.data[position]!, counts[place]!++)
+    states[place] = step(states[place], x.data[position], counts[place]++)
   })
   return states
 }
@@ -92,8 +99,14 @@ const shapes: ReadonlyArray<readonly [Shape, ReadonlyArray<number>]> = [
   [[1], [0]],
   [[3, 65], [1]],
   [[65, 3], [0]],
-  [[2, 63, 5], [0, 2]],
-  [[2, 3, 4, 5], [1, 2]],
+  [
+    [2, 63, 5],
+    [0, 2],
+  ],
+  [
+    [2, 3, 4, 5],
+    [1, 2],
+  ],
   [[3, 5], []],
   [[5000], [0]],
 ]
@@ -121,11 +134,11 @@ const plain = (name: string, options: PlainOptions): Operation<Axes> =>
       kind: "reduce",
       axes: ({ axes }) => axes,
       elements: (_, value) => [value],
-      combine: ({ builder, inputs }) => plainCombine(builder, options.combine, inputs[0]!.dtype),
-      result: (_, [accumulator]) => accumulator!,
+      combine: ({ builder, inputs }) => plainCombine(builder, options.combine, inputs[0].dtype),
+      result: (_, [accumulator]) => accumulator,
     },
     reference: ([x], { axes }, { shape }) =>
-      fold(x!, axes, shape, () => options.start(x!.dtype), options.step),
+      fold(x, axes, shape, () => options.start(x.dtype), options.step),
     examples: [
       ...shapes
         .filter(([shape]) => options.domain === undefined || sizeOf(shape) < 1000)
@@ -138,7 +151,7 @@ const plain = (name: string, options: PlainOptions): Operation<Axes> =>
 
 /** The gradient of max and min over axes: shared equally by the elements that attain it. */
 const attained = (g: Tensor, node: Tensor, axes: ReadonlyArray<number>): Tensor => {
-  const x = node.inputs[0]!
+  const x = node.inputs[0]
   const chosen = equal(x, spread(node, x.shape, axes))
   const count = sum(cast(chosen, x.dtype), axes)
   const part = spread(div(g, count), x.shape, axes)
@@ -150,7 +163,7 @@ export const sumRow = plain("sum", {
   combine: "add",
   start: () => 0,
   step: (a, b) => a + b,
-  gradient: (g, node, { axes }) => [spread(g, node.inputs[0]!.shape, axes)],
+  gradient: (g, node, { axes }) => [spread(g, node.inputs[0].shape, axes)],
   tolerance: 2e-6,
 })
 export const prodRow = plain("prod", {
@@ -159,7 +172,7 @@ export const prodRow = plain("prod", {
   start: () => 1,
   step: (a, b) => a * b,
   gradient: (g, node, { axes }) => {
-    const x = node.inputs[0]!
+    const x = node.inputs[0]
     return [div(spread(mul(g, node), x.shape, axes), x)]
   },
   domain: [0.8, 1.25],
@@ -188,12 +201,10 @@ const extremeLowering = (largest: boolean): Lowering<Axes> => ({
   axes: ({ axes }) => axes,
   elements: (_, value, position) => [value, position],
   combine: ({ builder: b, inputs }) => {
-    const dtype = inputs[0]!.dtype
+    const dtype = inputs[0].dtype
     const [value, position] = [b.argument(0, dtype), b.argument(1, "i32")]
     const [newValue, newPosition] = [b.argument(2, dtype), b.argument(3, "i32")]
-    const better = largest
-      ? b.binary("less", value, newValue)
-      : b.binary("less", newValue, value)
+    const better = largest ? b.binary("less", value, newValue) : b.binary("less", newValue, value)
     const earlier = b.binary("less", newPosition, position)
     const tie = b.binary("and", b.binary("equal", value, newValue), earlier)
     const replace = b.binary("or", better, tie)
@@ -206,7 +217,7 @@ const extremeLowering = (largest: boolean): Lowering<Axes> => ({
       result: [pick(newValue, value), pick(newPosition, position)],
     }
   },
-  result: (_, accumulators) => accumulators[1]!,
+  result: (_, accumulators) => accumulators[1],
 })
 
 const extreme = (name: string, largest: boolean): Operation<Axes> => ({
@@ -221,7 +232,7 @@ const extreme = (name: string, largest: boolean): Operation<Axes> => ({
   lower: extremeLowering(largest),
   reference: ([x], { axes }, { shape }) =>
     fold(
-      x!,
+      x,
       axes,
       shape,
       () => ({ value: largest ? -Infinity : Infinity, at: 0 }),
@@ -239,7 +250,10 @@ export const argmaxRow = extreme("argmax", true)
 export const argminRow = extreme("argmin", false)
 
 /** Axes may be negative, in any order; none given means all. */
-export const normalizeAxes = (x: Tensor, axes: ReadonlyArray<number> | undefined): Array<number> => {
+export const normalizeAxes = (
+  x: Tensor,
+  axes: ReadonlyArray<number> | undefined,
+): Array<number> => {
   const rank = x.shape.length
   const wanted = axes ?? x.shape.map((_, axis) => axis)
   return wanted.map((axis) => (axis < 0 ? axis + rank : axis)).sort((a, b) => a - b)
@@ -275,7 +289,7 @@ export const mean = (x: Tensor, axes?: ReadonlyArray<number>, options?: ReduceOp
   if (!isFloat(x.dtype)) {
     throw new DTypeError({ operation: "mean", dtypes: [x.dtype], problem: "needs floats" })
   }
-  const count = normalizeAxes(x, axes).reduce((product, axis) => product * x.shape[axis]!, 1)
+  const count = normalizeAxes(x, axes).reduce((product, axis) => product * x.shape[axis], 1)
   return mul(sum(x, axes, options), 1 / count)
 }
 

@@ -21,13 +21,13 @@ export const cumsumRow: Operation<None> = defineOperation<None>({
   summary: "inclusive running sum along the last axis",
   arity: 1,
   infer: ([x]) => {
-    if (x!.shape.length === 0) {
+    if (x.shape.length === 0) {
       throw new ShapeError({ operation: "cumsum", shapes: [[]], problem: "a scalar has no axis" })
     }
-    if (x!.dtype === "bool") {
+    if (x.dtype === "bool") {
       throw new DTypeError({ operation: "cumsum", dtypes: ["bool"], problem: "needs numbers" })
     }
-    return { shape: x!.shape, dtype: x!.dtype }
+    return { shape: x.shape, dtype: x.dtype }
   },
   gradient: (g) => {
     const last = [g.shape.length - 1]
@@ -35,13 +35,13 @@ export const cumsumRow: Operation<None> = defineOperation<None>({
   },
   lower: {
     kind: "scan",
-    combine: ({ builder, inputs }) => plainCombine(builder, "add", inputs[0]!.dtype),
+    combine: ({ builder, inputs }) => plainCombine(builder, "add", inputs[0].dtype),
   },
   reference: ([x], _, { shape }) => {
     const length = shape.at(-1)!
-    const values = Float64Array.from(x!.data)
+    const values = Float64Array.from(x.data)
     for (let i = 0; i < values.length; i++) {
-      if (i % length !== 0) values[i]! += values[i - 1]!
+      if (i % length !== 0) values[i] += values[i - 1]
     }
     return values
   },

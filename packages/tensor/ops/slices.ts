@@ -14,43 +14,66 @@ export const sliceRow = defineOperation<SliceAttributes>({
   summary: "every step-th element from start up to limit, for each axis",
   arity: 1,
   infer: ([x], { starts, limits, steps }) => {
-    const rank = x!.shape.length
+    const rank = x.shape.length
     if (starts.length !== rank || limits.length !== rank || steps.length !== rank) {
-      refuse("slice", [x!.shape], `needs ${rank} starts, limits and steps`)
+      refuse("slice", [x.shape], `needs ${rank} starts, limits and steps`)
     }
-    const shape = x!.shape.map((extent, axis) => {
-      const [start, limit, step] = [starts[axis]!, limits[axis]!, steps[axis]!]
+    const shape = x.shape.map((extent, axis) => {
+      const [start, limit, step] = [starts[axis], limits[axis], steps[axis]]
       if (start < 0 || limit > extent || start >= limit || step < 1) {
-        refuse("slice", [x!.shape], `${start} to ${limit} by ${step} is outside axis ${axis}`)
+        refuse("slice", [x.shape], `${start} to ${limit} by ${step} is outside axis ${axis}`)
       }
       return Math.ceil((limit - start) / step)
     })
-    return { shape, dtype: x!.dtype }
+    return { shape, dtype: x.dtype }
   },
   gradient: (g, node, { starts, limits, steps }) => {
-    const from = node.inputs[0]!.shape
+    const from = node.inputs[0].shape
     if (steps.every((step) => step === 1)) {
-      return [pad(g, starts, limits.map((limit, axis) => from[axis]! - limit))]
+      return [
+        pad(
+          g,
+          starts,
+          limits.map((limit, axis) => from[axis] - limit),
+        ),
+      ]
     }
     // A step of s is a reshape to [extent, 1], padding to [extent, s] and a reshape back.
     const spread = g.shape.flatMap((extent) => [extent, 1])
     const after = steps.flatMap((step) => [0, step - 1])
-    const padded = pad(reshape(g, spread), after.map(() => 0), after)
-    const whole = reshape(padded, g.shape.map((extent, axis) => extent * steps[axis]!))
-    const kept = whole.shape.map((extent, axis) => Math.min(extent, from[axis]! - starts[axis]!))
-    const cut = slice(whole, whole.shape.map(() => 0), kept)
-    return [pad(cut, starts, kept.map((extent, axis) => from[axis]! - starts[axis]! - extent))]
+    const padded = pad(
+      reshape(g, spread),
+      after.map(() => 0),
+      after,
+    )
+    const whole = reshape(
+      padded,
+      g.shape.map((extent, axis) => extent * steps[axis]),
+    )
+    const kept = whole.shape.map((extent, axis) => Math.min(extent, from[axis] - starts[axis]))
+    const cut = slice(
+      whole,
+      whole.shape.map(() => 0),
+      kept,
+    )
+    return [
+      pad(
+        cut,
+        starts,
+        kept.map((extent, axis) => from[axis] - starts[axis] - extent),
+      ),
+    ]
   },
   lower: {
     kind: "view",
     value: ({ builder, attributes: { starts, steps } }, index, at) =>
       at(
         0,
-        index.map((i, axis) => builder.add(builder.multiply(i, steps[axis]!), starts[axis]!)),
+        index.map((i, axis) => builder.add(builder.multiply(i, steps[axis]), starts[axis])),
       ),
   },
   reference: ([x], { starts, steps }, { shape }) =>
-    gather(x!, shape, (index) => index.map((i, axis) => starts[axis]! + i * steps[axis]!)),
+    gather(x, shape, (index) => index.map((i, axis) => starts[axis] + i * steps[axis])),
   examples: [
     { inputs: [f32([9])], attributes: { starts: [2], limits: [7], steps: [1] } },
     { inputs: [f32([5, 9])], attributes: { starts: [1, 0], limits: [4, 9], steps: [1, 2] } },
@@ -90,45 +113,52 @@ export const padRow = defineOperation<PadAttributes>({
   summary: "elements of a fixed value added before and after, for each axis",
   arity: 1,
   infer: ([x], { before, after }) => {
-    const rank = x!.shape.length
-    if (before.length !== rank || after.length !== rank || [...before, ...after].some((n) => n < 0)) {
-      refuse("pad", [x!.shape], `needs ${rank} non-negative counts before and after`)
+    const rank = x.shape.length
+    if (
+      before.length !== rank ||
+      after.length !== rank ||
+      [...before, ...after].some((n) => n < 0)
+    ) {
+      refuse("pad", [x.shape], `needs ${rank} non-negative counts before and after`)
     }
     return {
-      shape: x!.shape.map((extent, axis) => before[axis]! + extent + after[axis]!),
-      dtype: x!.dtype,
+      shape: x.shape.map((extent, axis) => before[axis] + extent + after[axis]),
+      dtype: x.dtype,
     }
   },
   gradient: (g, node, { before }) => [
-    slice(g, before, node.inputs[0]!.shape.map((extent, axis) => before[axis]! + extent)),
+    slice(
+      g,
+      before,
+      node.inputs[0].shape.map((extent, axis) => before[axis] + extent),
+    ),
   ],
   lower: {
     kind: "view",
     value: ({ builder: b, inputs, output, attributes }, index, at) => {
       let inside = b.constant(1, "bool")
       const source = index.map((i, axis) => {
-        const extent = inputs[0]!.shape[axis]!
-        const moved = b.subtract(i, b.constant(attributes.before[axis]!, "i32"))
+        const extent = inputs[0].shape[axis]
+        const moved = b.subtract(i, b.constant(attributes.before[axis], "i32"))
         const low = b.binary("lessEqual", b.constant(0, "i32"), moved)
         const high = b.binary("less", moved, b.constant(extent, "i32"))
-        for (const condition of [low, high]) {
-          if (condition.kind === "constant" && condition.value === 1) continue
-          inside =
-            inside.kind === "constant" ? condition : b.binary("and", inside, condition)
-        }
+        inside = b.binary("and", b.binary("and", inside, low), high)
         const clamped = b.binary("maximum", moved, b.constant(0, "i32"))
         return b.binary("minimum", clamped, b.constant(extent - 1, "i32"))
       })
-      return b.select(inside, at(0, source), b.constant(attributes.value, output.dtype))
+      const fill = b.constant(attributes.value, output.dtype)
+      // A view of nothing but the padding reads nothing.
+      if (inside.kind === "constant" && inside.value === 0) return fill
+      return b.select(inside, at(0, source), fill)
     },
   },
   reference: ([x], { before, value }, { shape }) =>
     gather(
-      x!,
+      x,
       shape,
       (index) => {
-        const source = index.map((i, axis) => i - before[axis]!)
-        return source.every((i, axis) => i >= 0 && i < x!.shape[axis]!) ? source : undefined
+        const source = index.map((i, axis) => i - before[axis])
+        return source.every((i, axis) => i >= 0 && i < x.shape[axis]) ? source : undefined
       },
       value,
     ),

@@ -81,7 +81,7 @@ export const iotaRow = defineOperation<Typed & { readonly axis: number }>({
   lower: {
     kind: "view",
     value: ({ builder, attributes }, index) =>
-      builder.cast(index[attributes.axis]!, attributes.dtype),
+      builder.cast(index[attributes.axis], attributes.dtype),
   },
   reference: (_, { axis }, { shape }) => {
     const values = new Float64Array(sizeOf(shape))

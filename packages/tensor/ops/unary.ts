@@ -23,14 +23,14 @@ const unaryRow = (name: string, fn: UnaryFunction, options: UnaryOptions): Opera
     arity: 1,
     infer: (inputs) => {
       requireKind(name, options.kind, inputs)
-      return { shape: inputs[0]!.shape, dtype: inputs[0]!.dtype }
+      return { shape: inputs[0].shape, dtype: inputs[0].dtype }
     },
     gradient: options.gradient,
     lower: {
       kind: "pointwise",
-      value: ({ builder }, [operand]) => builder.unary(fn, operand!),
+      value: ({ builder }, [operand]) => builder.unary(fn, operand),
     },
-    reference: ([x]) => Array.from(x!.data, (value) => Scalar.unary(fn, x!.dtype, value)),
+    reference: ([x]) => Array.from(x.data, (value) => Scalar.unary(fn, x.dtype, value)),
     examples: pointwiseExamples(
       none,
       tested(options.kind).map((dtype) => [
@@ -40,7 +40,7 @@ const unaryRow = (name: string, fn: UnaryFunction, options: UnaryOptions): Opera
     tolerance: options.tolerance ?? 0,
   })
 
-const input = (node: Tensor): Tensor => node.inputs[0]!
+const input = (node: Tensor): Tensor => node.inputs[0]
 const flat = { gradient: () => [undefined] }
 
 export const negRow = unaryRow("neg", "negate", {
@@ -153,6 +153,19 @@ export const erf = unary(erfRow)
 export const not = unary(notRow)
 
 export const unaryRows: ReadonlyArray<Operation<None>> = [
-  negRow, absRow, signRow, floorRow, ceilRow, roundRow, truncRow, sqrtRow, expRow, logRow, sinRow,
-  cosRow, tanhRow, erfRow, notRow,
+  negRow,
+  absRow,
+  signRow,
+  floorRow,
+  ceilRow,
+  roundRow,
+  truncRow,
+  sqrtRow,
+  expRow,
+  logRow,
+  sinRow,
+  cosRow,
+  tanhRow,
+  erfRow,
+  notRow,
 ]

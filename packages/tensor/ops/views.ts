@@ -13,18 +13,18 @@ export const reshapeRow = defineOperation<ShapeAttribute>({
   summary: "the same elements in row-major order under another shape",
   arity: 1,
   infer: ([x], { shape }) => {
-    if (sizeOf(x!.shape) !== sizeOf(shape)) {
-      refuse("reshape", [x!.shape, shape], "the number of elements must stay the same")
+    if (sizeOf(x.shape) !== sizeOf(shape)) {
+      refuse("reshape", [x.shape, shape], "the number of elements must stay the same")
     }
-    return { shape, dtype: x!.dtype }
+    return { shape, dtype: x.dtype }
   },
-  gradient: (g, node) => [reshape(g, node.inputs[0]!.shape)],
+  gradient: (g, node) => [reshape(g, node.inputs[0].shape)],
   lower: {
     kind: "view",
     value: ({ builder, inputs, output }, index, at) =>
-      at(0, builder.delinearize(builder.linearize(index, output.shape), inputs[0]!.shape)),
+      at(0, builder.delinearize(builder.linearize(index, output.shape), inputs[0].shape)),
   },
-  reference: ([x]) => x!.data,
+  reference: ([x]) => x.data,
   examples: [
     { inputs: [f32([6])], attributes: { shape: [2, 3] } },
     { inputs: [f32([3, 4, 5])], attributes: { shape: [12, 5] } },
@@ -51,19 +51,27 @@ export const permuteRow = defineOperation<{ readonly axes: ReadonlyArray<number>
   arity: 1,
   infer: ([x], { axes }) => {
     const sorted = [...axes].sort((a, b) => a - b)
-    if (axes.length !== x!.shape.length || sorted.some((axis, i) => axis !== i)) {
-      refuse("permute", [x!.shape], `[${axes.join(", ")}] is no order of its axes`)
+    if (axes.length !== x.shape.length || sorted.some((axis, i) => axis !== i)) {
+      refuse("permute", [x.shape], `[${axes.join(", ")}] is no order of its axes`)
     }
-    return { shape: axes.map((axis) => x!.shape[axis]!), dtype: x!.dtype }
+    return { shape: axes.map((axis) => x.shape[axis]), dtype: x.dtype }
   },
-  gradient: (g, _, { axes }) => [permute(g, axes.map((_, axis) => axes.indexOf(axis)))],
+  gradient: (g, _, { axes }) => [
+    permute(
+      g,
+      axes.map((_, axis) => axes.indexOf(axis)),
+    ),
+  ],
   lower: {
     kind: "view",
     value: ({ attributes: { axes } }, index, at) =>
-      at(0, axes.map((_, axis) => index[axes.indexOf(axis)]!)),
+      at(
+        0,
+        axes.map((_, axis) => index[axes.indexOf(axis)]),
+      ),
   },
   reference: ([x], { axes }, { shape }) =>
-    gather(x!, shape, (index) => axes.map((_, axis) => index[axes.indexOf(axis)]!)),
+    gather(x, shape, (index) => axes.map((_, axis) => index[axes.indexOf(axis)])),
   examples: [
     { inputs: [f32([3, 65])], attributes: { axes: [1, 0] } },
     { inputs: [f32([2, 3, 4, 5])], attributes: { axes: [0, 2, 1, 3] } },
@@ -91,14 +99,14 @@ export const broadcastRow = defineOperation<ShapeAttribute>({
   summary: "axes of extent 1, and missing leading axes, repeated",
   arity: 1,
   infer: ([x], { shape }) => {
-    const together = broadcastShapes(x!.shape, shape)
+    const together = broadcastShapes(x.shape, shape)
     if (together === undefined || !sameShape(together, shape)) {
-      refuse("broadcast", [x!.shape, shape], "the first does not broadcast to the second")
+      refuse("broadcast", [x.shape, shape], "the first does not broadcast to the second")
     }
-    return { shape, dtype: x!.dtype }
+    return { shape, dtype: x.dtype }
   },
   gradient: (g, node) => {
-    const from = node.inputs[0]!.shape
+    const from = node.inputs[0].shape
     const lead = g.shape.length - from.length
     const axes = g.shape
       .map((_, axis) => axis)
@@ -108,18 +116,20 @@ export const broadcastRow = defineOperation<ShapeAttribute>({
   lower: {
     kind: "view",
     value: ({ builder, inputs, output }, index, at) => {
-      const from = inputs[0]!.shape
+      const from = inputs[0].shape
       const lead = output.shape.length - from.length
       return at(
         0,
-        from.map((extent, axis) => (extent === 1 ? builder.constant(0, "i32") : index[axis + lead]!)),
+        from.map((extent, axis) =>
+          extent === 1 ? builder.constant(0, "i32") : index[axis + lead],
+        ),
       )
     },
   },
   reference: ([x], _, { shape }) => {
-    const lead = shape.length - x!.shape.length
-    return gather(x!, shape, (index) =>
-      x!.shape.map((extent, axis) => (extent === 1 ? 0 : index[axis + lead]!)),
+    const lead = shape.length - x.shape.length
+    return gather(x, shape, (index) =>
+      x.shape.map((extent, axis) => (extent === 1 ? 0 : index[axis + lead])),
     )
   },
   examples: [
@@ -138,10 +148,10 @@ export const flipRow = defineOperation<{ readonly axes: ReadonlyArray<number> }>
   summary: "some axes in reverse",
   arity: 1,
   infer: ([x], { axes }) => {
-    if (axes.some((axis) => axis < 0 || axis >= x!.shape.length)) {
-      refuse("flip", [x!.shape], `has no axes [${axes.join(", ")}]`)
+    if (axes.some((axis) => axis < 0 || axis >= x.shape.length)) {
+      refuse("flip", [x.shape], `has no axes [${axes.join(", ")}]`)
     }
-    return { shape: x!.shape, dtype: x!.dtype }
+    return { shape: x.shape, dtype: x.dtype }
   },
   gradient: (g, _, { axes }) => [flip(g, axes)],
   lower: {
@@ -151,14 +161,14 @@ export const flipRow = defineOperation<{ readonly axes: ReadonlyArray<number> }>
         0,
         index.map((i, axis) =>
           axes.includes(axis)
-            ? builder.subtract(builder.constant(inputs[0]!.shape[axis]! - 1, "i32"), i)
+            ? builder.subtract(builder.constant(inputs[0].shape[axis] - 1, "i32"), i)
             : i,
         ),
       ),
   },
   reference: ([x], { axes }, { shape }) =>
-    gather(x!, shape, (index) =>
-      index.map((i, axis) => (axes.includes(axis) ? shape[axis]! - 1 - i : i)),
+    gather(x, shape, (index) =>
+      index.map((i, axis) => (axes.includes(axis) ? shape[axis] - 1 - i : i)),
     ),
   examples: [
     { inputs: [f32([65])], attributes: { axes: [0] } },

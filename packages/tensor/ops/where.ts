@@ -14,20 +14,16 @@ export const whereRow = defineOperation<None>({
   summary: "y where the condition holds, z elsewhere",
   arity: 3,
   infer: (inputs) => {
-    requireKind("where", "bool", [inputs[0]!])
-    requireSame("where", [{ ...inputs[0]!, dtype: inputs[1]!.dtype }, inputs[1]!, inputs[2]!])
-    return { shape: inputs[1]!.shape, dtype: inputs[1]!.dtype }
+    requireKind("where", "bool", [inputs[0]])
+    requireSame("where", [{ ...inputs[0], dtype: inputs[1].dtype }, inputs[1], inputs[2]])
+    return { shape: inputs[1].shape, dtype: inputs[1].dtype }
   },
-  gradient: (g, node) => [
-    undefined,
-    where(node.inputs[0]!, g, 0),
-    where(node.inputs[0]!, 0, g),
-  ],
+  gradient: (g, node) => [undefined, where(node.inputs[0], g, 0), where(node.inputs[0], 0, g)],
   lower: {
     kind: "pointwise",
-    value: ({ builder }, [condition, yes, no]) => builder.select(condition!, yes!, no!),
+    value: ({ builder }, [condition, yes, no]) => builder.select(condition, yes, no),
   },
-  reference: ([c, y, z]) => Array.from(c!.data, (on, i) => (on === 0 ? z!.data[i]! : y!.data[i]!)),
+  reference: ([c, y, z]) => Array.from(c.data, (on, i) => (on === 0 ? z.data[i] : y.data[i])),
   examples: pointwiseExamples(
     none,
     (["f32", "i32", "u32", "bool"] as const).map((dtype) => [
@@ -45,7 +41,15 @@ export const where = (condition: Tensor, yes: Operand, no: Operand): Tensor => {
   const shape = broadcastShapes(condition.shape, y.shape)
   if (shape === undefined) {
     const shapes = [condition.shape, y.shape]
-    throw new ShapeError({ operation: "where", shapes, problem: "shapes do not broadcast together" })
+    throw new ShapeError({
+      operation: "where",
+      shapes,
+      problem: "shapes do not broadcast together",
+    })
   }
-  return apply(whereRow, [condition, y, n].map((x) => broadcastTo(x, shape)), none)
+  return apply(
+    whereRow,
+    [condition, y, n].map((x) => broadcastTo(x, shape)),
+    none,
+  )
 }

@@ -20,7 +20,12 @@ export const planArena = (
       else known.last = at
     }
   }
-  type Placed = { readonly offset: number; readonly end: number; readonly first: number; readonly last: number }
+  type Placed = {
+    readonly offset: number
+    readonly end: number
+    readonly first: number
+    readonly last: number
+  }
   const placed: Array<Placed> = []
   const offsets = new Map<number, number>()
   let arenaBytes = 0

@@ -43,19 +43,19 @@ const substitute = (
   const outputs = kernel.outputs.map(({ operand, value }) => ({ operand, value: convert(value) }))
   switch (kernel.kind) {
     case "map":
-      return { ...kernel, loops: groups[0]!, outputs }
+      return { ...kernel, loops: groups[0], outputs }
     case "reduce":
     case "scan": {
       const elements = kernel.elements.map(convert)
       const combine = { ...kernel.combine, result: kernel.combine.result.map(convert) }
       return kernel.kind === "reduce"
-        ? { ...kernel, loops: groups[0]!, reduceLoops: groups[1]!, elements, combine, outputs }
-        : { ...kernel, loops: groups[0]!, elements, combine, outputs }
+        ? { ...kernel, loops: groups[0], reduceLoops: groups[1], elements, combine, outputs }
+        : { ...kernel, loops: groups[0], elements, combine, outputs }
     }
     case "contract":
       return {
         ...kernel,
-        batch: groups[0]!,
+        batch: groups[0],
         left: convert(kernel.left),
         right: convert(kernel.right),
         outputs,
@@ -68,14 +68,14 @@ const substitute = (
 /** Merges loops `axis` and `axis + 1` of group `group` into one. */
 const merge = (kernel: Kernel, groups: Groups, group: number, axis: number): Kernel => {
   const start = groups.slice(0, group).reduce((total, loops) => total + loops.length, 0) + axis
-  const [outer, inner] = [groups[group]![axis]!, groups[group]![axis + 1]!]
+  const [outer, inner] = [groups[group][axis], groups[group][axis + 1]]
   const merged = groups.map((loops, i) =>
     i === group ? [...loops.slice(0, axis), outer * inner, ...loops.slice(axis + 2)] : loops,
   )
   const extents = merged.flat()
   return substitute(kernel, merged, (builder, index) => {
-    if (index < start) return builder.variable(index, extents[index]!)
-    if (index > start + 1) return builder.variable(index - 1, extents[index - 1]!)
+    if (index < start) return builder.variable(index, extents[index])
+    if (index > start + 1) return builder.variable(index - 1, extents[index - 1])
     const both = builder.variable(start, outer * inner)
     return index === start ? builder.divide(both, inner) : builder.remainder(both, inner)
   })
@@ -83,7 +83,8 @@ const merge = (kernel: Kernel, groups: Groups, group: number, axis: number): Ker
 
 /** Removes loops of one iteration from the groups that may shrink. */
 const dropUnits = (kernel: Kernel, groups: Groups): Kernel => {
-  const fixed = (group: number): boolean => kernel.kind === "contract" ? group > 0 : kernel.kind === "scan" && group > 0
+  const fixed = (group: number): boolean =>
+    kernel.kind === "contract" ? group > 0 : kernel.kind === "scan" && group > 0
   const numbers: Array<number> = []
   let next = 0
   const kept = groups.map((loops, group) =>
@@ -96,7 +97,7 @@ const dropUnits = (kernel: Kernel, groups: Groups): Kernel => {
   if (next === numbers.length) return kernel
   const extents = variableExtents(kernel)
   return substitute(kernel, kept, (builder, index) =>
-    builder.variable(Math.max(numbers[index]!, 0), extents[index]!),
+    builder.variable(Math.max(numbers[index], 0), extents[index]),
   )
 }
 
@@ -110,7 +111,7 @@ export const collapseLoops = (kernel: Kernel): Kernel => {
   let current = dropUnits(kernel, first)
   let before = divisions(roots(current))
   for (let group = 0; group < first.length; group++) {
-    for (let axis = groupsOf(current)![group]!.length - 2; axis >= 0; axis--) {
+    for (let axis = groupsOf(current)![group].length - 2; axis >= 0; axis--) {
       const candidate = merge(current, groupsOf(current)!, group, axis)
       const after = divisions(roots(candidate))
       if (after > before) continue

@@ -1,4 +1,4 @@
-import { sizeOf, sameShape } from "../shape.ts"
+import { sizeOf } from "../shape.ts"
 import type { GraphNode } from "./graph.ts"
 
 /**
@@ -21,8 +21,20 @@ const maximumWork = 120
 const cheap = 3
 
 const costs: Readonly<Record<string, number>> = {
-  exp: 10, log: 10, sin: 12, cos: 12, tanh: 12, erf: 14, pow: 20, sqrt: 4, div: 4, rem: 6,
+  exp: 10,
+  log: 10,
+  sin: 12,
+  cos: 12,
+  tanh: 12,
+  erf: 14,
+  pow: 20,
+  sqrt: 4,
+  div: 4,
+  rem: 6,
 }
+
+const costOf = (node: GraphNode): number =>
+  isPointwise(node) ? (costs[node.tensor.operation.name] ?? 1) : 0
 
 export const isAnchor = (node: GraphNode): boolean => {
   const kind = node.tensor.operation.lower.kind
@@ -35,7 +47,7 @@ const isPointwise = (node: GraphNode): boolean => node.tensor.operation.lower.ki
 /** All zeros, whatever its shape: a scatter starts from it without reading anything. */
 export const isZeros = (node: GraphNode): boolean => {
   const { name } = node.tensor.operation
-  if (name === "broadcast" || name === "reshape") return isZeros(node.inputs[0]!)
+  if (name === "broadcast" || name === "reshape") return isZeros(node.inputs[0])
   return name === "scalar" && Object.is(node.tensor.attributes["value"], 0)
 }
 
@@ -45,6 +57,34 @@ const repeats = (user: GraphNode, input: GraphNode): boolean => {
   if (kind === "contract") return true
   if (kind !== "view") return false
   return sizeOf(user.tensor.shape) > sizeOf(input.tensor.shape)
+}
+
+/** Longest search for the place where the users of a value meet again. */
+const longestRegion = 32
+
+/**
+ * The elementwise nodes up to and including the first that every path from `start` leads through,
+ * that one last; `undefined` where there is none, because something else sees a value on the way.
+ */
+const meeting = (
+  start: GraphNode,
+  allowed: (node: GraphNode) => boolean = () => true,
+): ReadonlyArray<GraphNode> | undefined => {
+  if (start.isOutput) return undefined
+  const region: Array<GraphNode> = []
+  const open = new Set(start.users)
+  while (region.length < longestRegion) {
+    // Ids ascend from operands to users.
+    const [next] = [...open].sort((a, b) => a.id - b.id)
+    if (next === undefined || !allowed(next)) return undefined
+    if (!isPointwise(next) && next.tensor.operation.name !== "reshape") return undefined
+    region.push(next)
+    open.delete(next)
+    if (open.size === 0) return region
+    if (next.isOutput) return undefined
+    for (const user of next.users) open.add(user)
+  }
+  return undefined
 }
 
 /** The buffers that each node reads when it is computed in place, given what is stored. */
@@ -75,7 +115,7 @@ const chooseStored = (nodes: ReadonlyArray<GraphNode>): Set<GraphNode> => {
     work.set(node, 0)
   }
   const measure = (node: GraphNode): number => {
-    let total = isPointwise(node) ? (costs[node.tensor.operation.name] ?? 1) : 0
+    let total = costOf(node)
     for (const input of node.inputs) total += work.get(input)!
     work.set(node, total)
     return total
@@ -86,10 +126,10 @@ const chooseStored = (nodes: ReadonlyArray<GraphNode>): Set<GraphNode> => {
       const limit = lower.kind === "contract" ? cheap + 1 : cheap
       if (repeats(node, input) && work.get(input)! > limit) store(input)
     }
-    if (lower.kind === "scatter" && !isZeros(node.inputs[0]!)) store(node.inputs[0]!)
+    if (lower.kind === "scatter" && !isZeros(node.inputs[0])) store(node.inputs[0])
     const byWork = [...node.inputs].sort((a, b) => work.get(b)! - work.get(a)!)
     for (const input of byWork) if (measure(node) > maximumWork) store(input)
-    const shared = node.users.size > 1 && measure(node) > cheap
+    const shared = node.users.size > 1 && measure(node) > cheap && meeting(node) === undefined
     if (isAnchor(node) || node.isOutput || shared) store(node)
     else measure(node)
   }
@@ -124,7 +164,7 @@ export const planFusion = (nodes: ReadonlyArray<GraphNode>): FusionPlan => {
   const claimed = new Set<GraphNode>()
   for (const node of nodes) {
     if (!stored.has(node) || !isAnchor(node)) continue
-    const end = epilogue(node, stored, claimed, reads)
+    const end = extend(node, stored, claimed, reads)
     anchor.set(end, node)
     if (end !== node) stored.delete(node)
     stored.add(end)
@@ -133,31 +173,34 @@ export const planFusion = (nodes: ReadonlyArray<GraphNode>): FusionPlan => {
   return { stored: order, anchor }
 }
 
-/** Follows the only user of each value while it stays elementwise: it runs in the same kernel. */
-const epilogue = (
+/**
+ * Extends the kernel of `start` by the elementwise nodes that follow, as far as nothing else needs
+ * what lies between: it all runs in the last step of the fold or product. Gives the last node.
+ */
+const extend = (
   start: GraphNode,
-  stored: ReadonlySet<GraphNode>,
+  stored: Set<GraphNode>,
   claimed: Set<GraphNode>,
   reads: ReadonlyMap<GraphNode, ReadonlySet<GraphNode>>,
 ): GraphNode => {
   if (start.tensor.operation.lower.kind === "scatter") return start
-  const bound = new Set(reads.get(start)!)
+  const bound = new Set(reads.get(start))
+  let work = 0
   let end = start
-  while (end.users.size === 1 && !end.isOutput) {
-    const [user] = end.users
-    const reshapes = user!.tensor.operation.name === "reshape"
-    if (claimed.has(user!) || !(reshapes || isPointwise(user!))) break
-    if (!reshapes && !sameShape(user!.tensor.shape, end.tensor.shape)) break
-    const more = user!.inputs
-      .filter((input) => input !== end)
-      .flatMap((input) =>
-        isSource(input) || stored.has(input) ? [input] : [...reads.get(input)!],
-      )
-    if (new Set([...bound, ...more]).size + 1 > maximumOperands) break
+  while (end === start || !stored.has(end)) {
+    const region = meeting(end, (node) => !claimed.has(node))
+    if (region === undefined) break
+    const inside = new Set([end, ...region])
+    const more = region
+      .flatMap((node) => node.inputs)
+      .filter((input) => !inside.has(input))
+      .flatMap((input) => (isSource(input) || stored.has(input) ? [input] : [...reads.get(input)!]))
+    work += region.reduce((total, node) => total + costOf(node), 0)
+    if (new Set([...bound, ...more]).size + 1 > maximumOperands || work > maximumWork) break
     for (const operand of more) bound.add(operand)
-    claimed.add(user!)
-    end = user!
-    if (stored.has(user!)) break
+    for (const node of region) claimed.add(node)
+    end = region.at(-1)!
+    for (const node of region) if (node !== end) stored.delete(node)
   }
   return end
 }

@@ -42,7 +42,7 @@ const attributeKey = (attributes: Attributes, dataIds: Map<object, number>): str
   Object.keys(attributes)
     .sort()
     .map((key) => {
-      const value = attributes[key]!
+      const value = attributes[key]
       if (Object.is(value, -0)) return `${key}=-0`
       if (!ArrayBuffer.isView(value)) return `${key}=${String(value)}`
       if (!dataIds.has(value)) dataIds.set(value, dataIds.size)
@@ -84,7 +84,7 @@ export const buildGraph = (
   for (const tensor of topological(outputs)) {
     const inputs = tensor.inputs.map((input) => byTensor.get(input)!)
     if (tensor.operation === (stopGradientRow as unknown as Operation)) {
-      byTensor.set(tensor, inputs[0]!)
+      byTensor.set(tensor, inputs[0])
       continue
     }
     const same = neutral(tensor, inputs)

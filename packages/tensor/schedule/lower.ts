@@ -77,7 +77,7 @@ class KernelLowering {
       return lower.value(context, operands)
     }
     if (lower.kind === "view") {
-      return lower.value(context, index, (input, at) => this.value(node.inputs[input]!, at))
+      return lower.value(context, index, (input, at) => this.value(node.inputs[input], at))
     }
     throw new Error(`${node.tensor.operation.name} cannot be computed in place`)
   }
@@ -124,7 +124,9 @@ export const lowerNode = (
   const lowering = new KernelLowering(target, stored)
   const output = lowering.operand(target, "write")
   const kernel =
-    anchor === undefined ? lowerMap(lowering, target, output) : lowerAnchor(lowering, target, anchor, output)
+    anchor === undefined
+      ? lowerMap(lowering, target, output)
+      : lowerAnchor(lowering, target, anchor, output)
   return { kernel: collapseLoops(kernel), buffers: lowering.buffers }
 }
 
@@ -163,16 +165,16 @@ const lowerAnchor = (
   }
   switch (lower.kind) {
     case "reduce": {
-      const from = anchor.inputs[0]!.tensor.shape
+      const from = anchor.inputs[0].tensor.shape
       const axes = lower.axes(attributes)
-      const reduceLoops = axes.map((axis) => from[axis]!)
+      const reduceLoops = axes.map((axis) => from[axis])
       const outer = lowering.variables(shape)
       const inner = lowering.variables(reduceLoops, shape.length)
       let kept = 0
       const index = from.map((_, axis) =>
-        axes.includes(axis) ? inner[axes.indexOf(axis)]! : outer[kept++]!,
+        axes.includes(axis) ? inner[axes.indexOf(axis)] : outer[kept++],
       )
-      const value = lowering.value(anchor.inputs[0]!, index)
+      const value = lowering.value(anchor.inputs[0], index)
       const elements = lower.elements(context, value, builder.linearize(inner, reduceLoops))
       const combine = lower.combine(context)
       const accumulators = combine.dtypes.map((dtype, slot) => builder.argument(slot, dtype))
@@ -187,7 +189,7 @@ const lowerAnchor = (
     }
     case "scan": {
       const variables = lowering.variables(shape)
-      const elements = [lowering.value(anchor.inputs[0]!, variables)]
+      const elements = [lowering.value(anchor.inputs[0], variables)]
       const combine = lower.combine(context)
       return {
         kind: "scan",
@@ -195,19 +197,19 @@ const lowerAnchor = (
         length: shape.at(-1)!,
         elements,
         combine,
-        ...finish(builder.argument(0, combine.dtypes[0]!), variables),
+        ...finish(builder.argument(0, combine.dtypes[0]), variables),
       }
     }
     case "contract": {
       const rank = shape.length
       const batch = shape.slice(0, -2)
-      const [m, n] = [shape[rank - 2]!, shape[rank - 1]!]
-      const k = anchor.inputs[0]!.tensor.shape.at(-1)!
+      const [m, n] = [shape[rank - 2], shape[rank - 1]]
+      const k = anchor.inputs[0].tensor.shape.at(-1)!
       const variables = lowering.variables([...batch, m, n, k])
       const lead = variables.slice(0, rank - 2)
-      const [vm, vn, vk] = [variables[rank - 2]!, variables[rank - 1]!, variables[rank]!]
-      const left = lowering.value(anchor.inputs[0]!, [...lead, vm, vk])
-      const right = lowering.value(anchor.inputs[1]!, [...lead, vk, vn])
+      const [vm, vn, vk] = [variables[rank - 2], variables[rank - 1], variables[rank]]
+      const left = lowering.value(anchor.inputs[0], [...lead, vm, vk])
+      const right = lowering.value(anchor.inputs[1], [...lead, vk, vn])
       return {
         kind: "contract",
         batch,
@@ -220,17 +222,17 @@ const lowerAnchor = (
       }
     }
     case "scatter": {
-      const [into, rows, updates] = [anchor.inputs[0]!, anchor.inputs[1]!, anchor.inputs[2]!]
+      const [into, rows, updates] = [anchor.inputs[0], anchor.inputs[1], anchor.inputs[2]]
       const initial = isZeros(into) ? undefined : lowering.operand(into, "read")
-      const count = rows.tensor.shape[0]!
+      const count = rows.tensor.shape[0]
       const inner = sizeOf(shape.slice(1))
       const [t, d] = lowering.variables([count, inner])
-      const row = lowering.value(rows, [t!])
-      const value = lowering.value(updates, [t!, ...builder.delinearize(d!, shape.slice(1))])
+      const row = lowering.value(rows, [t])
+      const value = lowering.value(updates, [t, ...builder.delinearize(d, shape.slice(1))])
       return {
         kind: "scatter",
         updates: count,
-        rows: shape[0]!,
+        rows: shape[0],
         inner,
         row,
         value,

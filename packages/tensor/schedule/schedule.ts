@@ -54,13 +54,13 @@ const findInPlace = (
   return steps.flatMap((step, at) => {
     const { kernel } = step
     if (kernel.kind !== "scatter" || kernel.initial === undefined) return []
-    const input = step.buffers[kernel.initial]!
-    const output = step.buffers[kernel.outputs[0]!.operand]!
+    const input = step.buffers[kernel.initial]
+    const output = step.buffers[kernel.outputs[0].operand]
     const later = steps.slice(at + 1).some((other) => other.buffers.includes(input))
     const own = reachable(roots(kernel)).some(
       (node) => node.kind === "load" && node.operand === kernel.initial,
     )
-    const fits = buffers[input]!.role === "input" && buffers[output]!.role === "output"
+    const fits = buffers[input].role === "input" && buffers[output].role === "output"
     if (!fits || own || later || taken.has(input)) return []
     taken.add(input)
     return [{ output, input }]
@@ -76,7 +76,8 @@ const hashOf = (
     hash.update(`${role} ${dtype} ${length}\n`)
     if (data !== undefined) hash.update(exact ?? data)
   }
-  for (const step of steps) hash.update(`${printKernel(step.kernel)}\non ${step.buffers.join(" ")}\n`)
+  for (const step of steps)
+    hash.update(`${printKernel(step.kernel)}\non ${step.buffers.join(" ")}\n`)
   return hash.digest()
 }
 
@@ -105,7 +106,7 @@ export const makeSchedule = (
   const copies: Array<{ readonly node: GraphNode; readonly id: number }> = []
   const owned = new Set<GraphNode>()
   const outputIds = graph.outputs.map((node, i) => {
-    const id = table.add(outputs[i]!, "output")
+    const id = table.add(outputs[i], "output")
     if (stored.has(node) && !owned.has(node)) {
       owned.add(node)
       table.assign(node, id)

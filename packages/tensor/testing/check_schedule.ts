@@ -15,7 +15,7 @@ export const checkSchedule = (schedule: Schedule): void => {
   const { buffers, steps, inputs, outputs, inPlace, arenaBytes } = schedule
   const written = new Set(inputs)
   for (const { id, role, data } of buffers) {
-    require(buffers[id]!.id === id, "buffers are listed by id")
+    require(buffers[id].id === id, "buffers are listed by id")
     if (role === "constant") {
       require(data !== undefined, "a constant has data")
       written.add(id)
@@ -29,13 +29,13 @@ export const checkSchedule = (schedule: Schedule): void => {
     require(new Set(step.buffers).size === step.buffers.length, `${where}: no buffer twice`)
     const stored = new Set(kernel.outputs.map((output) => output.operand))
     for (const [i, { dtype, length, access }] of kernel.operands.entries()) {
-      const buffer = buffers[step.buffers[i]!]!
+      const buffer = buffers[step.buffers[i]]
       require(buffer.dtype === dtype && buffer.length === length, `${where}: operand ${i} fits`)
       require(stored.has(i) === (access === "write"), `${where}: access of operand ${i}`)
       if (access === "read") require(written.has(buffer.id), `${where} reads what is not there yet`)
     }
     for (const i of stored) {
-      const buffer = buffers[step.buffers[i]!]!
+      const buffer = buffers[step.buffers[i]]
       require(buffer.role === "output" || buffer.role === "temporary", `${where} may write there`)
       require(!written.has(buffer.id), `${where} writes ${buffer.id} a second time`)
       written.add(buffer.id)
@@ -47,7 +47,7 @@ export const checkSchedule = (schedule: Schedule): void => {
         require(extents[node.index] === node.extent, `${where}: extent of v${node.index}`)
       }
       if (node.kind === "load") {
-        require(kernel.operands[node.operand]!.dtype === node.dtype, `${where}: dtype of a load`)
+        require(kernel.operands[node.operand].dtype === node.dtype, `${where}: dtype of a load`)
         require(!stored.has(node.operand), `${where} reads what it writes`)
       }
       checkOperandIds(node)
@@ -56,7 +56,7 @@ export const checkSchedule = (schedule: Schedule): void => {
   for (const id of outputs) require(written.has(id), `output ${id} is written`)
   for (const { input, output } of inPlace) {
     const at = steps.findIndex((step) => step.buffers[0] === output)
-    const { kernel, buffers: bound } = steps[at]!
+    const { kernel, buffers: bound } = steps[at]
     const reads = reachable(roots(kernel)).some(
       (node) => node.kind === "load" && bound[node.operand] === input,
     )
@@ -81,7 +81,7 @@ const checkArena = ({ buffers, steps, arenaBytes }: Schedule): void => {
       require(offset !== undefined && offset % arenaAlignment === 0, `temporary ${id} is aligned`)
       const end = offset! + length * byteSize(dtype)
       require(end <= arenaBytes, `temporary ${id} lies inside the arena`)
-      return { id, offset: offset!, end, first: uses[0]!, last: uses.at(-1)! }
+      return { id, offset: offset!, end, first: uses[0], last: uses.at(-1)! }
     })
   for (const a of temporaries) {
     for (const b of temporaries) {

@@ -23,9 +23,9 @@ export const evaluateExpression = (root: Expression, surroundings: Surroundings)
       case "constant":
         return node.value
       case "variable":
-        return surroundings.variables![node.index]!
+        return surroundings.variables![node.index]
       case "argument":
-        return surroundings.argumentValues![node.slot]!
+        return surroundings.argumentValues![node.slot]
       case "load":
         return surroundings.load!(node.operand, evaluate(node.index))
       case "unary":

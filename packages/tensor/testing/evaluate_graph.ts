@@ -15,7 +15,7 @@ export const evaluateGraph = (
   for (const tensor of topological(outputs)) {
     const { operation, attributes, shape, dtype } = tensor
     if (operation.name === "input") {
-      values.set(tensor, inputs[attributes["index"] as number]!)
+      values.set(tensor, inputs[attributes["index"] as number])
       continue
     }
     const operands = tensor.inputs.map((input) => values.get(input)!)

@@ -62,14 +62,14 @@ class Draw {
   /** A tensor for which `fits` holds, counted from the newest. */
   tensor(fits: (tensor: Tensor) => boolean = () => true): Tensor | undefined {
     const candidates = this.#pool.filter(fits)
-    const back = this.#step.operands[this.#operand++ % this.#step.operands.length]!
+    const back = this.#step.operands[this.#operand++ % this.#step.operands.length]
     return candidates.at(-1 - (back % Math.max(candidates.length, 1)))
   }
   /** A whole number in `[0, limit)`. */
   number(limit: number): number {
     const { numbers } = this.#step
     const salt = Math.floor(this.#number / numbers.length) * 7
-    return (numbers[this.#number++ % numbers.length]! + salt) % limit
+    return (numbers[this.#number++ % numbers.length] + salt) % limit
   }
 }
 
@@ -78,26 +78,40 @@ type Maker = (draw: Draw) => Tensor | undefined
 const float = (x: Tensor): boolean => isFloat(x.dtype)
 const whole = (x: Tensor): boolean => x.dtype === "i32" || x.dtype === "u32"
 const numeric = (x: Tensor): boolean => x.dtype !== "bool"
-const like = (x: Tensor) => (y: Tensor): boolean => {
-  const shape = broadcastShapes(x.shape, y.shape)
-  return x.dtype === y.dtype && shape !== undefined && sizeOf(shape) <= largest
-}
+const like =
+  (x: Tensor) =>
+  (y: Tensor): boolean => {
+    const shape = broadcastShapes(x.shape, y.shape)
+    return x.dtype === y.dtype && shape !== undefined && sizeOf(shape) <= largest
+  }
 
-const unary = (fits: (x: Tensor) => boolean, f: (x: Tensor) => Tensor): Maker => (draw) => {
-  const x = draw.tensor(fits)
-  return x && f(x)
-}
-const binary = (fits: (x: Tensor) => boolean, f: (x: Tensor, y: Tensor) => Tensor): Maker => (draw) => {
-  const x = draw.tensor(fits)
-  const y = x && draw.tensor(like(x))
-  return y && f(x, y)
-}
-const fold = (f: (x: Tensor, axes: ReadonlyArray<number>, options: T.ReduceOptions) => Tensor): Maker =>
+const unary =
+  (fits: (x: Tensor) => boolean, f: (x: Tensor) => Tensor): Maker =>
+  (draw) => {
+    const x = draw.tensor(fits)
+    return x && f(x)
+  }
+const binary =
+  (fits: (x: Tensor) => boolean, f: (x: Tensor, y: Tensor) => Tensor): Maker =>
+  (draw) => {
+    const x = draw.tensor(fits)
+    const y = x && draw.tensor(like(x))
+    return y && f(x, y)
+  }
+const fold =
+  (f: (x: Tensor, axes: ReadonlyArray<number>, options: T.ReduceOptions) => Tensor): Maker =>
   (draw) => {
     const x = draw.tensor(f === T.mean ? float : numeric)
     const mask = draw.number(8)
     const keepDims = draw.number(2) === 1
-    return x && f(x, x.shape.map((_, axis) => axis).filter((axis) => (mask >> axis) & 1), { keepDims })
+    return (
+      x &&
+      f(
+        x,
+        x.shape.map((_, axis) => axis).filter((axis) => (mask >> axis) & 1),
+        { keepDims },
+      )
+    )
   }
 /** Keeps numbers small, so that no two ways of computing differ by overflow to infinity. */
 const tame = (x: Tensor): Tensor => T.mul(T.tanh(T.mul(x, 0.1)), 3)
@@ -105,30 +119,55 @@ const flat = (x: Tensor): Tensor => T.reshape(x, [sizeOf(x.shape)])
 const axisOf = (draw: Draw, x: Tensor): number => draw.number(Math.max(x.shape.length, 1))
 const rowsOf = (draw: Draw, table: Tensor): Tensor | undefined => {
   const rows = draw.tensor((x) => x.dtype === "i32" && sizeOf(x.shape) <= 12)
-  return rows && T.rem(rows, table.shape[0]! + 1)
+  return rows && T.rem(rows, table.shape[0] + 1)
 }
 
 const product: Maker = (draw) => {
-    const x = draw.tensor((y) => y.dtype === "f32" && y.shape.length >= 2)
-    if (x === undefined) return undefined
-    const y = draw.tensor(
-      (z) => z.dtype === "f32" && z.shape.length >= 2 && z.shape.at(-2) === x.shape.at(-1) &&
-        broadcastShapes(x.shape.slice(0, -2), z.shape.slice(0, -2)) !== undefined,
-    )
-    const product = y && T.matmul(x, y)
-    return product && sizeOf(product.shape) <= largest ? product : T.matmul(x, T.transpose(x))
-  }
+  const x = draw.tensor((y) => y.dtype === "f32" && y.shape.length >= 2)
+  if (x === undefined) return undefined
+  const y = draw.tensor(
+    (z) =>
+      z.dtype === "f32" &&
+      z.shape.length >= 2 &&
+      z.shape.at(-2) === x.shape.at(-1) &&
+      broadcastShapes(x.shape.slice(0, -2), z.shape.slice(0, -2)) !== undefined,
+  )
+  const product = y && T.matmul(x, y)
+  return product && sizeOf(product.shape) <= largest ? product : T.matmul(x, T.transpose(x))
+}
 
 const makers: ReadonlyArray<Maker> = [
-  unary(float, T.neg), unary(float, T.exp), unary(float, (x) => T.log(T.add(T.abs(x), 0.5))),
-  unary(float, T.tanh), unary(float, T.erf), unary(float, T.sin), unary(float, T.square),
-  unary(float, (x) => T.sqrt(T.add(T.abs(x), 0.1))), unary(float, T.round), unary(float, tame),
-  unary(float, T.stopGradient), unary(float, T.relu), unary(float, T.silu), unary(float, (x) => T.sub(x, 0)),
-  unary(float, (x) => T.mul(x, 1)), unary((x) => !float(x), T.not), unary(whole, (x) => T.mul(x, 3)),
-  binary(numeric, T.add), binary(numeric, T.sub), binary(numeric, T.mul), binary(numeric, T.maximum),
-  binary(numeric, T.minimum), binary(numeric, T.add), binary(numeric, T.mul), binary(whole, T.div),
-  binary(whole, T.rem), binary(whole, T.xor), binary(numeric, T.less), binary(numeric, T.lessEqual),
-  binary(numeric, T.equal), binary((x) => x.dtype === "bool", T.or),
+  unary(float, T.neg),
+  unary(float, T.exp),
+  unary(float, (x) => T.log(T.add(T.abs(x), 0.5))),
+  unary(float, T.tanh),
+  unary(float, T.erf),
+  unary(float, T.sin),
+  unary(float, T.square),
+  unary(float, (x) => T.sqrt(T.add(T.abs(x), 0.1))),
+  unary(float, T.round),
+  unary(float, tame),
+  unary(float, T.stopGradient),
+  unary(float, T.relu),
+  unary(float, T.silu),
+  unary(float, (x) => T.sub(x, 0)),
+  unary(float, (x) => T.mul(x, 1)),
+  unary((x) => !float(x), T.not),
+  unary(whole, (x) => T.mul(x, 3)),
+  binary(numeric, T.add),
+  binary(numeric, T.sub),
+  binary(numeric, T.mul),
+  binary(numeric, T.maximum),
+  binary(numeric, T.minimum),
+  binary(numeric, T.add),
+  binary(numeric, T.mul),
+  binary(whole, T.div),
+  binary(whole, T.rem),
+  binary(whole, T.xor),
+  binary(numeric, T.less),
+  binary(numeric, T.lessEqual),
+  binary(numeric, T.equal),
+  binary((x) => x.dtype === "bool", T.or),
   binary(float, (x, y) => T.div(x, T.add(T.square(y), 1))),
   (draw) => {
     const x = draw.tensor(whole)
@@ -155,7 +194,7 @@ const makers: ReadonlyArray<Maker> = [
   },
   (draw) => {
     const x = draw.tensor()
-    const to = (["f32", "i32", "u32", "bool"] as const)[draw.number(4)]!
+    const to = (["f32", "i32", "u32", "bool"] as const)[draw.number(4)]
     return x && T.cast(float(x) && to !== "f32" ? T.minimum(T.maximum(x, 0), 100) : x, to)
   },
   // Movement
@@ -164,9 +203,9 @@ const makers: ReadonlyArray<Maker> = [
     if (x === undefined) return undefined
     const size = sizeOf(x.shape)
     const divisors = Array.from({ length: size }, (_, i) => i + 1).filter((d) => size % d === 0)
-    const first = divisors[draw.number(divisors.length)]!
+    const first = divisors[draw.number(divisors.length)]
     const rest = divisors.filter((d) => (size / first) % d === 0)
-    return T.reshape(x, [first, rest[draw.number(rest.length)]!, -1])
+    return T.reshape(x, [first, rest[draw.number(rest.length)], -1])
   },
   unary(() => true, flat),
   (draw) => {
@@ -185,13 +224,26 @@ const makers: ReadonlyArray<Maker> = [
     const x = draw.tensor((y) => y.shape.length >= 1)
     if (x === undefined) return undefined
     const starts = x.shape.map((e) => draw.number(e))
-    const limits = x.shape.map((e, axis) => starts[axis]! + 1 + draw.number(e - starts[axis]!))
-    return T.slice(x, starts, limits, x.shape.map(() => 1 + draw.number(2)))
+    const limits = x.shape.map((e, axis) => starts[axis] + 1 + draw.number(e - starts[axis]))
+    return T.slice(
+      x,
+      starts,
+      limits,
+      x.shape.map(() => 1 + draw.number(2)),
+    )
   },
   (draw) => {
     const x = draw.tensor((y) => sizeOf(y.shape) <= largest / 20)
     const value = x?.dtype === "bool" ? draw.number(2) : draw.number(3)
-    return x && T.pad(x, x.shape.map(() => draw.number(3)), x.shape.map(() => draw.number(2)), value)
+    return (
+      x &&
+      T.pad(
+        x,
+        x.shape.map(() => draw.number(3)),
+        x.shape.map(() => draw.number(2)),
+        value,
+      )
+    )
   },
   (draw) => {
     const x = draw.tensor((y) => y.shape.length >= 1)
@@ -209,7 +261,13 @@ const makers: ReadonlyArray<Maker> = [
     return T.concat([x, draw.tensor(fits)!, draw.tensor(fits)!], axis)
   },
   // Folds, products, scans, indexing
-  fold(T.sum), fold(T.max), fold(T.min), fold(T.sum), fold(T.mean), fold(T.argmax), fold(T.argmin),
+  fold(T.sum),
+  fold(T.max),
+  fold(T.min),
+  fold(T.sum),
+  fold(T.mean),
+  fold(T.argmax),
+  fold(T.argmin),
   (draw) => {
     const x = draw.tensor((y) => float(y) && y.shape.length >= 1)
     return x && T.softmax(x, axisOf(draw, x))
@@ -218,13 +276,17 @@ const makers: ReadonlyArray<Maker> = [
     const x = draw.tensor((y) => numeric(y) && y.shape.length >= 1)
     return x && T.cumsum(x, axisOf(draw, x))
   },
-  product, product, product,
+  product,
+  product,
+  product,
   (draw) => {
     const x = draw.tensor((y) => y.dtype === "f32" && y.shape.length >= 2)
     return x && tame(T.matmul(T.transpose(x), T.exp(tame(x))))
   },
   (draw) => {
-    const table = draw.tensor((x) => x.shape.length >= 1 && sizeOf(x.shape.slice(1)) <= largest / 12)
+    const table = draw.tensor(
+      (x) => x.shape.length >= 1 && sizeOf(x.shape.slice(1)) <= largest / 12,
+    )
     const rows = table && rowsOf(draw, table)
     return rows && T.take(table, rows)
   },
@@ -249,7 +311,7 @@ export const buildRecipe = (
 ): ReadonlyArray<Tensor> => {
   const pool: Array<Tensor> = [...inputs, T.iota([4], 0), T.scalar(0.5)]
   for (const step of recipe.steps) {
-    const made = makers[step.operation % makers.length]!(new Draw(pool, step))
+    const made = makers[step.operation % makers.length](new Draw(pool, step))
     if (made !== undefined) pool.push(made)
   }
   return recipe.outputs.map((back) => pool.at(-1 - (back % pool.length))!)

@@ -15,12 +15,21 @@ const variables = (b: Build, extents: ReadonlyArray<number>): ReadonlyArray<Expr
 
 /** Ways of reading a matrix `[rows, columns]`, by the element index they give. */
 export const views = {
-  plain: (b: Build, [i, j]: readonly [Expression, Expression], [, columns]: readonly [number, number]) =>
-    b.add(b.multiply(i, columns), j),
-  transposed: (b: Build, [i, j]: readonly [Expression, Expression], [rows]: readonly [number, number]) =>
-    b.add(b.multiply(j, rows), i),
-  flipped: (b: Build, [i, j]: readonly [Expression, Expression], [, columns]: readonly [number, number]) =>
-    b.add(b.multiply(i, columns), b.subtract(b.constant(columns - 1, "i32"), j)),
+  plain: (
+    b: Build,
+    [i, j]: readonly [Expression, Expression],
+    [, columns]: readonly [number, number],
+  ) => b.add(b.multiply(i, columns), j),
+  transposed: (
+    b: Build,
+    [i, j]: readonly [Expression, Expression],
+    [rows]: readonly [number, number],
+  ) => b.add(b.multiply(j, rows), i),
+  flipped: (
+    b: Build,
+    [i, j]: readonly [Expression, Expression],
+    [, columns]: readonly [number, number],
+  ) => b.add(b.multiply(i, columns), b.subtract(b.constant(columns - 1, "i32"), j)),
   rowsOnly: (_: Build, [i]: readonly [Expression, Expression]) => i,
   columnsOnly: (_: Build, [, j]: readonly [Expression, Expression]) => j,
   everyOther: (

@@ -1,5 +1,5 @@
-import type { DeviceService, HostData } from "@espalier/tensor"
-import { Interpreter, Ir } from "@espalier/tensor"
+import type { DeviceService, HostData, Ir } from "@espalier/tensor"
+import { Interpreter } from "@espalier/tensor"
 import { Device } from "@espalier/tensor"
 import { Effect } from "effect"
 
@@ -39,14 +39,21 @@ export const runOn = (device: DeviceService, { kernel, inputs }: KernelCase) =>
       device.allocate(buffer.dtype, buffer.length),
     )
     for (const [i, id] of schedule.inputs.entries()) {
-      yield* device.write(buffers[id]!, schedule.buffers[id]!.dtype, inputs[i]!)
+      yield* device.write(buffers[id], schedule.buffers[id].dtype, inputs[i])
     }
     yield* executable.run(
-      schedule.inputs.map((id) => buffers[id]!),
-      schedule.outputs.map((id) => buffers[id]!),
+      schedule.inputs.map((id) => buffers[id]),
+      schedule.outputs.map((id) => buffers[id]),
     )
+    for (const [i, id] of schedule.inputs.entries()) {
+      const { dtype, length } = schedule.buffers[id]
+      const after = yield* device.read(buffers[id], dtype, length)
+      if (!after.every((value, place) => Object.is(value, inputs[i][place]))) {
+        throw new Error(`${kernel.name} wrote into its input ${i}`)
+      }
+    }
     const results = yield* Effect.forEach(schedule.outputs, (id) =>
-      device.read(buffers[id]!, schedule.buffers[id]!.dtype, schedule.buffers[id]!.length),
+      device.read(buffers[id], schedule.buffers[id].dtype, schedule.buffers[id].length),
     )
     for (const buffer of buffers) device.free(buffer)
     return results
@@ -78,7 +85,7 @@ export const difference = (found: HostData, wanted: HostData): number => {
   for (const value of wanted) if (Number.isFinite(value)) scale = Math.max(scale, Math.abs(value))
   for (const [i, value] of wanted.entries()) {
     if (Object.is(found[i], value)) continue
-    const error = Math.abs(found[i]! - value)
+    const error = Math.abs(found[i] - value)
     worst = Math.max(worst, Number.isNaN(error) ? Infinity : error)
   }
   return worst / scale

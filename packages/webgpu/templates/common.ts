@@ -41,18 +41,19 @@ export const groupIndex = (groups: number): string => {
 }
 
 /**
- * Opens an entry point in which each invocation has one `position` in `[0, count)` and answers the
- * grid that covers them.
+ * Opens an entry point in which each invocation has one `name` in `[0, count)` and answers the grid
+ * that covers them.
  */
 export const positions = (
   writer: Wgsl.Writer,
   count: number,
   lanes: number,
+  name = "position",
 ): readonly [number, number, number] => {
   const groups = Math.ceil(count / lanes)
-  writer.line(`let position = ${groupIndex(groups)} * ${lanes} + i32(lane);`)
+  writer.line(`let ${name} = ${groupIndex(groups)} * ${lanes} + i32(lane);`)
   const [width, rows] = grid(groups)
-  if (width * rows * lanes !== count) writer.line(`if (position >= ${count}) { return; }`)
+  if (width * rows * lanes !== count) writer.line(`if (${name} >= ${count}) { return; }`)
   return [width, rows, 1]
 }
 

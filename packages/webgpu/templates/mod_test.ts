@@ -5,16 +5,23 @@ import { scheduleOf } from "../testing/harness.ts"
 import * as Kernels from "../testing/kernels.ts"
 import { grid } from "./common.ts"
 import { lowerKernel } from "./mod.ts"
+import type { Strategy } from "./strategy.ts"
 import { strategyFor } from "./strategy.ts"
 
-const code = (kernel: Ir.Kernel, software = true, inPlace: Ir.Schedule["inPlace"] = []) => {
+const code = (
+  kernel: Ir.Kernel,
+  override: Partial<Strategy> = {},
+  inPlace: Ir.Schedule["inPlace"] = [],
+) => {
+  const strategy = { ...strategyFor(true, 256), ...override }
   const schedule = scheduleOf(kernel, inPlace)
-  return lowerKernel(kernel, planBindings(schedule, schedule.steps[0]), strategyFor(software, 256))
-    .code
+  return lowerKernel(kernel, planBindings(schedule, schedule.steps[0]), strategy).code
 }
 
 describe("WGSL", () => {
   it("of a map", () => expect(code(Kernels.map(3, 5))).toMatchSnapshot())
+  it("of a map by fours", () =>
+    expect(code(Kernels.shifted(2, 4), { vectorElements: 1 })).toMatchSnapshot())
   it("of a short reduction", () => expect(code(Kernels.reduce([6], [4]))).toMatchSnapshot())
   it("of a long reduction in order", () =>
     expect(code(Kernels.orderedReduce(2, 500))).toMatchSnapshot())
@@ -22,11 +29,11 @@ describe("WGSL", () => {
   it("of a product in registers", () =>
     expect(code(Kernels.contract(1, 3, 2, 4))).toMatchSnapshot())
   it("of a product in workgroup memory", () =>
-    expect(code(Kernels.contract(2, 9, 9, 20), false)).toMatchSnapshot())
+    expect(code(Kernels.contract(2, 9, 9, 20), { contract: "tiled" })).toMatchSnapshot())
   it("of a scatter", () => expect(code(Kernels.scatter(4, 3, 2, "add", false))).toMatchSnapshot())
   it("of a scatter in place", () =>
     expect(
-      code(Kernels.scatter(4, 3, 2, "set", true), true, [{ output: 3, input: 2 }]),
+      code(Kernels.scatter(4, 3, 2, "set", true), {}, [{ output: 3, input: 2 }]),
     ).toMatchSnapshot())
 })
 

@@ -1,4 +1,5 @@
-import { Ir, Wgsl } from "@espalier/tensor"
+import type { Ir } from "@espalier/tensor"
+import { Wgsl } from "@espalier/tensor"
 import type { Bindings, Lowered } from "./common.ts"
 import { frameIn, loopBound, positions } from "./common.ts"
 import type { Strategy } from "./strategy.ts"
@@ -12,12 +13,6 @@ const rowLanes = 64
 const isInPlace = (kernel: Ir.ScatterKernel, { operandBinding }: Bindings): boolean =>
   kernel.initial !== undefined &&
   operandBinding[kernel.initial] === operandBinding[kernel.outputs[0].operand]
-
-/** True where the kernel reads the starting values other than to start from them. */
-export const readsInitial = (kernel: Ir.ScatterKernel): boolean =>
-  Ir.reachable([kernel.row, kernel.value]).some(
-    (node) => node.kind === "load" && node.operand === kernel.initial,
-  )
 
 /**
  * Updates in ascending order without atomics: an invocation owns all that it writes. Few updates

@@ -5,6 +5,8 @@
 export interface Strategy {
   /** Invocations a workgroup of plain elementwise kernels. */
   readonly lanes: number
+  /** Maps over so many elements take four at a time, where their operands lie that way. */
+  readonly vectorElements: number
   /** `tiled` goes through workgroup memory, `registers` does not. */
   readonly contract: "registers" | "tiled"
   /** Invocations a workgroup of `registers` products. */
@@ -26,6 +28,7 @@ export const strategyFor = (software: boolean, maximumInvocations: number): Stra
   software
     ? {
         lanes: 64,
+        vectorElements: 2 ** 16,
         contract: "registers",
         contractLanes: 8,
         reduce: "auto",
@@ -36,6 +39,7 @@ export const strategyFor = (software: boolean, maximumInvocations: number): Stra
       }
     : {
         lanes: Math.min(256, maximumInvocations),
+        vectorElements: 2 ** 16,
         contract: "tiled",
         contractLanes: 64,
         reduce: "auto",

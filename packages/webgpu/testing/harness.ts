@@ -85,6 +85,7 @@ export const describeOn = (
   body: (device: DeviceService) => void,
 ): void => {
   if (typeof device === "string") {
+    console.warn(`SKIPPED: ${title}: ${device}`)
     describe.skip(`${title}: SKIPPED, ${device}`, () => it("needs an adapter", () => {}))
   } else describe(`${title} on ${device.info.adapter}`, () => body(device))
 }

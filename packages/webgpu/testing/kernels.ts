@@ -31,6 +31,25 @@ export const map = (rows: number, columns: number): Ir.MapKernel => {
   }
 }
 
+/** `out = x + x[transposed] + row number + the next element`: loads of every alignment. */
+export const shifted = (rows: number, columns: number): Ir.MapKernel => {
+  const b = new Ir.ExpressionBuilder()
+  const loops = [rows, columns]
+  const [row, column] = loops.map((extent, i) => b.variable(i, extent))
+  const plain = b.load(0, b.linearize([row, column], loops), "f32")
+  const turned = b.load(1, b.linearize([column, row], [columns, rows]), "f32")
+  const next = b.load(2, b.add(b.linearize([row, column], loops), 1), "f32")
+  const sum = b.binary("add", b.binary("add", plain, turned), b.cast(column, "f32"))
+  const length = rows * columns
+  return {
+    kind: "map",
+    name: "shifted",
+    loops,
+    operands: [read(length), read(length), read(length + 4), write(length)],
+    outputs: [{ operand: 3, value: b.binary("multiply", sum, next) }],
+  }
+}
+
 /** `out = function(x)`, elementwise. */
 export const unary = (name: Ir.Unary["function"], length: number): Ir.MapKernel => {
   const b = new Ir.ExpressionBuilder()

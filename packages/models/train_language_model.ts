@@ -1,0 +1,79 @@
+import type { Optimizer, TrainError } from "@espalier/nn"
+import { Optimizers, Schedules, train } from "@espalier/nn"
+import type { Device } from "@espalier/tensor"
+import { Tensor } from "@espalier/tensor"
+import { Effect } from "effect"
+import type { CausalLM } from "./causal_lm.ts"
+import { stackWindows, windowCrossEntropy } from "./perplexity.ts"
+import { makeRandom } from "./random.ts"
+
+/** Options of {@link trainLanguageModel}. */
+export interface TrainLanguageModelOptions {
+  /** The training text as tokens. */
+  readonly stream: Int32Array
+  /** Tokens of one training window. */
+  readonly window: number
+  /** Windows of one step. */
+  readonly batch: number
+  readonly steps: number
+  /** Peak of a warm-up and cosine schedule; 1e-3. */
+  readonly learningRate?: number
+  /** Steps of warm-up; a twentieth of all. */
+  readonly warmup?: number
+  /** AdamW with decays (0.9, 0.95) by default. */
+  readonly optimizer?: Optimizer
+  /** Largest global gradient norm; 1. */
+  readonly clip?: number
+  /** Chooses the windows. */
+  readonly seed?: number
+}
+
+/** What training gave. */
+export interface TrainedLanguageModel {
+  readonly model: CausalLM
+  /** Mean cross-entropy of each step's batch, in nats a token. */
+  readonly losses: ReadonlyArray<number>
+}
+
+/**
+ * Trains a model on next-token prediction: each step takes windows from random places of the
+ * stream, the same ones for the same seed and step, so that a resumed run sees what an unbroken one
+ * would have seen.
+ *
+ * Fails with `NonFinite` where the loss diverges.
+ */
+export const trainLanguageModel = (
+  model: CausalLM,
+  options: TrainLanguageModelOptions,
+): Effect.Effect<TrainedLanguageModel, TrainError, Device> => {
+  const { stream, window, batch, steps, seed = 0, learningRate = 1e-3, clip = 1 } = options
+  const optimizer =
+    options.optimizer ??
+    Optimizers.adamW({
+      firstDecay: 0.9,
+      secondDecay: 0.95,
+      weightDecay: 0.1,
+      decays: (_, shape) => shape.length > 1,
+    })
+  const warmup = options.warmup ?? Math.ceil(steps / 20)
+  const batchOf = (step: number) => {
+    const random = makeRandom((Math.imul(seed, 0x9e3779b1) + step) >>> 0)
+    const rows = Array.from({ length: batch }, () => {
+      const start = random.below(stream.length - window + 1)
+      return stream.subarray(start, start + window)
+    })
+    return { tokens: stackWindows(rows) }
+  }
+  return train({
+    name: "training",
+    parameters: model.parameters,
+    batch: batchOf,
+    loss: (parameters, { tokens }) => Tensor.mean(windowCrossEntropy(model, parameters, tokens)),
+    steps,
+    optimizer,
+    clip,
+    learningRate: Schedules.warmupCosine({ peak: learningRate, warmup, steps, floor: 0.05 }),
+  }).pipe(
+    Effect.map(({ parameters, losses }) => ({ model: model.withParameters(parameters), losses })),
+  )
+}

@@ -1,0 +1,179 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { ProgressUpdate } from "@espalier/runtime"
+import { Checkpoint, makeMemoryCheckpoints, Progress } from "@espalier/runtime"
+import { Device, HostArray, Interpreter, Tensor } from "@espalier/tensor"
+import { layer as wasmLayer } from "@espalier/wasm"
+import type { Layer } from "effect"
+import { Effect } from "effect"
+import * as Layers from "./layers.ts"
+import { adamW, sgd } from "./optimizers.ts"
+import { constantRate } from "./schedules.ts"
+import { hostNumbers } from "./testing/evaluate.ts"
+import type { TrainOptions } from "./train.ts"
+import { train } from "./train.ts"
+
+const weight = hostNumbers([2, 4], 99)
+
+/** Inputs of a step and the outputs of a fixed linear map. */
+const batch = (step: number) => {
+  const x = hostNumbers([8, 4], step)
+  const y = Array.from({ length: 16 }, (_, at) => {
+    const [row, output] = [Math.floor(at / 2), at % 2]
+    return [0, 1, 2, 3].reduce(
+      (sum, i) => sum + x.data[row * 4 + i] * weight.data[output * 4 + i],
+      0,
+    )
+  })
+  return { x, y: HostArray.make([8, 2], y) }
+}
+
+const parameters = {
+  layers: [{ w: hostNumbers([2, 4], 1) }],
+  bias: HostArray.make([2], [0.5, -0.5]),
+}
+
+/** A linear regression that has an exact answer. */
+const regression: TrainOptions<typeof parameters, ReturnType<typeof batch>> = {
+  name: "regression",
+  parameters,
+  batch,
+  loss: ({ layers, bias }, { x, y }) => {
+    const found = Tensor.add(Layers.linear(x, layers[0].w), bias)
+    return Tensor.mean(Tensor.square(Tensor.sub(found, y)))
+  },
+  optimizer: adamW(),
+  learningRate: constantRate(0.05),
+  steps: 200,
+}
+
+const devices: ReadonlyArray<readonly [string, Layer.Layer<Device>]> = [
+  ["interpreter", Interpreter.layer],
+  ["wasm", wasmLayer({ poison: true })],
+]
+
+for (const [name, device] of devices) {
+  describe(`train on ${name}`, () => {
+    it.effect("finds the weights of a linear map", () =>
+      Effect.gen(function* () {
+        const { parameters: found, losses, gradientNorms } = yield* train(regression)
+        assert.isBelow(losses[199], losses[0] / 1000)
+        found.layers[0].w.data.forEach((w, i) => assert.closeTo(w, weight.data[i], 0.05))
+        assert.strictEqual(losses.length, 200)
+        assert.strictEqual(gradientNorms.length, 200)
+      }).pipe(Effect.provide(device)),
+    )
+
+    it.effect("gives the same bits twice", () =>
+      Effect.gen(function* () {
+        const few = { ...regression, steps: 20 }
+        assert.deepStrictEqual(yield* train(few), yield* train(few))
+      }).pipe(Effect.provide(device)),
+    )
+
+    it.effect("goes on after an interruption with the bits of an unbroken run", () =>
+      Effect.gen(function* () {
+        const options = { ...regression, steps: 20, checkpointSeconds: 0 }
+        const unbroken = yield* train(options)
+        const store = makeMemoryCheckpoints()
+        const batches: Array<number> = []
+        const watched = train({
+          ...options,
+          batch: (step: number) => {
+            batches.push(step)
+            return batch(step)
+          },
+        }).pipe(Effect.provideService(Checkpoint, store))
+        const killed = watched.pipe(
+          Effect.provideService(Progress, {
+            report: ({ completed }) => (completed === 8 ? Effect.interrupt : Effect.void),
+          }),
+        )
+        assert.strictEqual((yield* Effect.exit(killed))._tag, "Failure")
+        batches.length = 0
+        const resumed = yield* watched
+        // Step 1 gives the shapes; 8 was reported, but killed before its checkpoint.
+        assert.deepStrictEqual(batches.slice(0, 3), [1, 8, 9])
+        assert.deepStrictEqual(resumed, unbroken)
+        assert.strictEqual((yield* store.load("regression"))._tag, "None")
+      }).pipe(Effect.provide(device)),
+    )
+
+    it.effect("stops with NonFinite where the loss diverges, and names the step", () =>
+      Effect.gen(function* () {
+        const diverging = { ...regression, optimizer: sgd(), learningRate: constantRate(1e6) }
+        const error = yield* Effect.flip(train(diverging))
+        if (error._tag !== "NonFinite") return assert.fail(error.message)
+        assert.strictEqual(error.program, "regression")
+        assert.isAbove(error.step, 1)
+        assert.include(error.message, "learning rate")
+      }).pipe(Effect.provide(device)),
+    )
+
+    it.effect("leaves no memory behind, whether it ends well or not", () =>
+      Effect.gen(function* () {
+        const { statistics } = yield* Device
+        const before = statistics()
+        yield* train({ ...regression, steps: 5 })
+        assert.strictEqual(statistics().liveBytes, before.liveBytes)
+        assert.strictEqual(statistics().programs, before.programs)
+        assert.isAbove(statistics().dispatches, before.dispatches)
+        const rate = { optimizer: sgd(), learningRate: constantRate(1e6) }
+        yield* Effect.flip(train({ ...regression, ...rate }))
+        assert.strictEqual(statistics().liveBytes, before.liveBytes)
+      }).pipe(Effect.provide(device)),
+    )
+  })
+}
+
+describe("train", () => {
+  it.effect("ignores the checkpoint of another structure", () =>
+    Effect.gen(function* () {
+      const store = makeMemoryCheckpoints()
+      yield* store.save("regression", {
+        "state.json": new TextEncoder().encode('{"step":9,"losses":[],"norms":[]}'),
+        "arrays.bin": new Uint8Array(40),
+      })
+      const few = { ...regression, steps: 3 }
+      const found = yield* train(few).pipe(Effect.provideService(Checkpoint, store))
+      assert.deepStrictEqual(found, yield* train(few))
+    }).pipe(Effect.provide(Interpreter.layer)),
+  )
+
+  it.effect("clips to the global norm: a step of plain descent is no longer than the limit", () =>
+    Effect.gen(function* () {
+      const step = (clip: number) =>
+        train({ ...regression, optimizer: sgd(), learningRate: constantRate(1), clip, steps: 1 })
+      const length = (found: Effect.Success<ReturnType<typeof step>>) => {
+        const moved = (after: HostArray.HostArray, before: HostArray.HostArray) =>
+          Array.from(after.data, (x, i) => x - before.data[i])
+        const { layers, bias } = found.parameters
+        return Math.hypot(
+          ...moved(layers[0].w, parameters.layers[0].w),
+          ...moved(bias, parameters.bias),
+        )
+      }
+      const clipped = yield* step(0.01)
+      const free = yield* step(1e9)
+      assert.closeTo(length(clipped), 0.01, 1e-6)
+      assert.closeTo(length(free), free.gradientNorms[0], 1e-9)
+      // What is told is the norm before clipping.
+      assert.deepStrictEqual(clipped.gradientNorms, free.gradientNorms)
+    }).pipe(Effect.provide(Interpreter.layer)),
+  )
+
+  it.effect("reports every step", () =>
+    Effect.gen(function* () {
+      const seen: Array<ProgressUpdate> = []
+      yield* train({ ...regression, steps: 3 }).pipe(
+        Effect.provideService(Progress, {
+          report: (update) => Effect.sync(() => void seen.push(update)),
+        }),
+      )
+      assert.deepStrictEqual(
+        seen.map(({ task, completed, total, unit }) => [task, completed, total, unit]),
+        [1, 2, 3].map((step) => ["regression", step, 3, "steps"]),
+      )
+      assert.match(seen[0].note ?? "", /^loss \d/)
+    }).pipe(Effect.provide(Interpreter.layer)),
+  )
+})
