@@ -145,7 +145,8 @@ describe.concurrent("input that a step refuses", () => {
         assert.notInclude(told?.message ?? "", told?.hint ?? "", "the hint is told once")
         assert.include(error, `error: step ${id}: ${told?.message}`)
       }
-      assert.strictEqual(error.match(/^hint: \S/gm)?.length, Object.keys(refused).length)
+      // One for each step, and one for the run.
+      assert.strictEqual(error.match(/^hint: \S/gm)?.length, Object.keys(refused).length + 1)
       const again = documentOf((await run()).out)
       for (const id of ["model", "text", "word"]) {
         assert.deepStrictEqual(
@@ -161,8 +162,7 @@ describe.concurrent("input that a step refuses", () => {
     inFolder(async (place) => {
       writeInputs(place)
       const broken = makeTinyModel()
-      const embedding = broken.model.parameters.embedding
-      embedding.data.fill(3e38)
+      broken.model.parameters.norm.data.fill(3e38)
       writeModel(place.at("broken"), broken)
       place.write(
         "p.yaml",

@@ -1,5 +1,5 @@
-import type { CompileError, Device, HostArray } from "@espalier/tensor"
-import { DeviceArray, NonFinite, Program, Spec, Tree } from "@espalier/tensor"
+import type { CompileError, Device } from "@espalier/tensor"
+import { DeviceArray, HostArray, NonFinite, Program, Spec, Tree } from "@espalier/tensor"
 import { Effect, Option, Schema, Scope, Stream } from "effect"
 import type { CausalLM } from "./causal_lm.ts"
 import { parameterSpecs } from "./causal_lm.ts"
@@ -22,7 +22,7 @@ export class ContextExceeded extends Schema.TaggedError<ContextExceeded>()("Cont
 export interface GenerateOptions extends SamplingOptions {
   /** Most tokens to generate. */
   readonly tokens: number
-  /** Positions in the key-value cache: prompt and generated tokens; the model's context by default. */
+  /** Most tokens of prompt and continuation together; the model's context by default. */
   readonly maxContext?: number
   /** A token that ends the text and is not given out. */
   readonly stop?: ReadonlyArray<number>
@@ -44,21 +44,39 @@ export const makeDecodeStep = (model: CausalLM, maxContext: number) =>
     ({ parameters, state, token, position }) => model.step(parameters, state, token, position),
   )
 
-const emptyState = (model: CausalLM, maxContext: number): HostArray.HostArray =>
-  Tree.map<Spec, HostArray.HostArray, Spec>(
-    model.stateSpec(maxContext) as Spec,
-    ({ shape, dtype }) => ({
+/** The decoding state before the first token: zeros. */
+const emptyState = (model: CausalLM, maxContext: number): unknown =>
+  Tree.map<Spec, HostArray.HostArray, unknown>(model.stateSpec(maxContext), ({ shape, dtype }) => {
+    const length = shape.reduce((product, extent) => product * extent, 1)
+    return HostArray.make(
       shape,
+      Array.from({ length }, () => 0),
       dtype,
-      data: new Float32Array(shape.reduce((product, extent) => product * extent, 1)),
-    }),
-  )
+    )
+  })
 
 /**
  * Continues a prompt token by token, with a key-value cache that is updated in place. Ends after
  * `tokens` tokens, at a stop token, or where the context is full. The prompt is not repeated.
  *
- * Fails with `ContextExceeded` before anything runs, with `NonFinite` where logits are none.
+ * Fails with `ContextExceeded` before anything runs, with `NonFinite` where a logit is no number.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Result, Stream } from "effect"
+ * import { Interpreter } from "@espalier/tensor"
+ * import { generate, initializeLlama, makeLlama, makeLlamaConfig } from "@espalier/models"
+ *
+ * const config = Result.getOrThrow(makeLlamaConfig({
+ *   dimension: 8, hiddenDimension: 16, layers: 1, heads: 2, keyValueHeads: 1,
+ *   vocabularySize: 16, contextLength: 8,
+ * }))
+ * const tokens = await Effect.gen(function* () {
+ *   const model = makeLlama(config, yield* initializeLlama(config, 0))
+ *   return yield* Stream.runCollect(generate(model, Int32Array.of(1, 2), { tokens: 5 }))
+ * }).pipe(Effect.provide(Interpreter.layer), Effect.runPromise)
+ * console.log(tokens.length) // 5
+ * ```
  */
 export const generate = (
   model: CausalLM,
@@ -73,7 +91,9 @@ export const generate = (
         const hint =
           prompt.length === 0
             ? "Give a prompt, or a tokenizer with a begin token."
-            : `Use a shorter prompt or --max-context of at most ${contextLength}.`
+            : prompt.length >= contextLength
+              ? `Use a prompt of at most ${contextLength - 1} tokens.`
+              : `Choose a context between ${prompt.length + 1} and ${contextLength} tokens.`
         return yield* new ContextExceeded({
           promptTokens: prompt.length,
           maxContext,
@@ -88,18 +108,15 @@ export const generate = (
       const stop = new Set(options.stop ?? [])
 
       const step = Effect.fnUntraced(function* (token: number, position: number) {
-        const result = (yield* run(
-          { parameters, state, token, position },
-          { donate: ["state"] },
-        )) as unknown as { logits: DeviceArray.DeviceArray; state: DeviceArray.DeviceArray }
+        const given = { parameters, state, token, position }
+        const result = yield* run(given, { donate: ["state"] })
         state = result.state
         const { data } = yield* DeviceArray.toHost(result.logits)
         DeviceArray.release(result.logits)
         return data
       })
       const choose = Effect.fnUntraced(function* (logits: ArrayLike<number>, position: number) {
-        const token = sample(logits)
-        if (Number.isFinite(logits[token])) return token
+        if (Array.from(logits).every(Number.isFinite)) return sample(logits)
         const hint = "The model's weights are damaged or its numbers overflow."
         return yield* new NonFinite({ program: "decode", node: "logits", step: position, hint })
       })
@@ -110,7 +127,7 @@ export const generate = (
       for (; position < prompt.length - 1; position++) yield* step(prompt[position], position)
       return Stream.paginate({ token: prompt[position], position, count: 0 }, (at) =>
         Effect.gen(function* () {
-          if (at.count >= options.tokens || at.position >= maxContext) return ended
+          if (at.count >= options.tokens || at.position + 1 >= maxContext) return ended
           const logits = yield* step(at.token, at.position)
           const token = yield* choose(logits, at.position)
           if (stop.has(token)) return ended

@@ -116,20 +116,20 @@ const makeBlock = (config: LlamaConfig, index: number): Block => {
   const linears = linearNames.map((name): NamedLinear => ({
     name,
     path: `blocks.${index}.${name}`,
-    shape: shapes[name] as unknown as readonly [number, number],
+    shape: [shapes[name][0], shapes[name][1]],
   }))
   type All = LlamaParameters<unknown>
   return {
     index,
     linears,
     signature: "llama",
-    parameters: (all) => (all as All).blocks[index] as unknown as Record<string, unknown>,
+    parameters: (all) => ({ ...(all as All).blocks[index] }),
     replace: (all, own) => ({
       ...(all as All),
       blocks: (all as All).blocks.map((block, i) => (i === index ? own : block)),
     }),
     forward: (own, hidden, observe = ignore) =>
-      blockForward(config, own as unknown as Own, hidden, observe),
+      blockForward(config, own as Readonly<Record<keyof Own, T>>, hidden, observe),
   }
 }
 
@@ -221,10 +221,7 @@ export const initializeLlama = (
       return writes ? Tensor.mul(matrix, residual) : matrix
     })
   return Program.evaluate(build).pipe(
-    Effect.flatMap((arrays) =>
-      DeviceArray.toHostTree(arrays as unknown as LlamaParameters<DeviceArray.DeviceArray>),
-    ),
-    Effect.map((tree) => tree as unknown as LlamaParameters<HostArray.HostArray>),
+    Effect.flatMap((arrays) => DeviceArray.toHostTree(arrays)),
     Effect.scoped,
   )
 }

@@ -39,7 +39,13 @@ export {
 export type { LlamaBlockParameters, LlamaParameters } from "./llama_parameters.ts"
 export { decodeSafetensors, encodeSafetensors } from "./safetensors.ts"
 export type { Safetensors } from "./safetensors.ts"
-export { cutWindows, TextTooShort, tokenStream, WindowTooLong } from "./text_windows.ts"
+export {
+  cutWindows,
+  TextTooShort,
+  tokenStream,
+  windowLength,
+  WindowTooLong,
+} from "./text_windows.ts"
 export type { Join, TextWindows, WindowOptions } from "./text_windows.ts"
 export {
   checkTokenizer,

@@ -6,6 +6,7 @@ import type { Scope } from "effect"
 import { Effect } from "effect"
 import type { CausalLM } from "./causal_lm.ts"
 import { forward, parameterSpecs } from "./causal_lm.ts"
+import { windowLength } from "./text_windows.ts"
 
 /** What a perplexity was measured on. */
 export interface Perplexity {
@@ -25,7 +26,10 @@ export interface PerplexityOptions {
   readonly batch?: number
 }
 
-/** Mean cross-entropy of the next tokens of each window: `i32` [batch, length] → [batch]. */
+/**
+ * Mean cross-entropy of the next tokens of each window: `i32` [batch, length] → [batch], in nats.
+ * The first token of a window is not predicted, and length is at least 2.
+ */
 export const windowCrossEntropy = (
   model: CausalLM,
   parameters: unknown,
@@ -37,12 +41,20 @@ export const windowCrossEntropy = (
   return Tensor.mean(Layers.crossEntropy(predictions, Tensor.sliceAxis(tokens, 1, 1, length)), [1])
 }
 
-/** Token windows of equal length as one `i32` array [windows, length]; missing rows repeat the last. */
+/**
+ * Token windows as one `i32` array [count, length]; missing rows repeat the last window. Throws a
+ * `RangeError` where there are none or where their lengths differ.
+ *
+ * @example
+ * ```ts
+ * stackWindows([Int32Array.of(1, 2), Int32Array.of(3, 4)]).shape // [2, 2]
+ * ```
+ */
 export const stackWindows = (
   windows: ReadonlyArray<Int32Array>,
   count = windows.length,
 ): HostArray.HostArray => {
-  const length = windows[0].length
+  const length = windowLength(windows)
   const data = new Int32Array(count * length)
   for (let row = 0; row < count; row++) {
     data.set(windows[Math.min(row, windows.length - 1)], row * length)
@@ -52,9 +64,27 @@ export const stackWindows = (
 
 /**
  * Perplexity over non-overlapping windows: exp of the mean of the windows' mean cross-entropies, as
- * in the reference implementations of SparseGPT and Wanda. Windows have equal length ≥ 2.
+ * in the reference implementations of SparseGPT and Wanda. Windows have equal length ≥ 2; see
+ * {@link cutWindows}.
  *
  * Fails with `NonFinite` where the model gives numbers that are none.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Result } from "effect"
+ * import { Interpreter } from "@espalier/tensor"
+ * import { initializeLlama, makeLlama, makeLlamaConfig, perplexity } from "@espalier/models"
+ *
+ * const config = Result.getOrThrow(makeLlamaConfig({
+ *   dimension: 8, hiddenDimension: 16, layers: 1, heads: 2, keyValueHeads: 1,
+ *   vocabularySize: 16, contextLength: 8,
+ * }))
+ * const found = await Effect.gen(function* () {
+ *   const model = makeLlama(config, yield* initializeLlama(config, 0))
+ *   return yield* perplexity(model, [Int32Array.of(1, 5, 3, 9), Int32Array.of(2, 2, 7, 4)])
+ * }).pipe(Effect.provide(Interpreter.layer), Effect.scoped, Effect.runPromise)
+ * console.log(found.perplexity, found.windows)
+ * ```
  */
 export const perplexity = Effect.fn("perplexity")(function* (
   model: CausalLM,
@@ -62,7 +92,7 @@ export const perplexity = Effect.fn("perplexity")(function* (
   options: PerplexityOptions = {},
 ): Effect.fn.Return<Perplexity, Program.RunError | CompileError | NonFinite, Device | Scope.Scope> {
   const batch = Math.min(options.batch ?? 8, windows.length)
-  const window = windows[0].length
+  const window = windowLength(windows)
   const program = Program.make(
     "perplexity",
     { parameters: parameterSpecs(model), tokens: Spec.i32([batch, window]) },

@@ -90,6 +90,23 @@ export interface TextWindows {
   readonly tokens: number
 }
 
+/**
+ * The length that windows share. Throws a `RangeError` where there is no window or where their
+ * lengths differ.
+ *
+ * @example
+ * ```ts
+ * windowLength([Int32Array.of(1, 2, 3), Int32Array.of(4, 5, 6)]) // 3
+ * ```
+ */
+export const windowLength = (windows: ReadonlyArray<Int32Array>): number => {
+  if (windows.length === 0) throw new RangeError("there are no windows: give at least one")
+  const { length } = windows[0]
+  const odd = windows.find((window) => window.length !== length)
+  if (odd === undefined) return length
+  throw new RangeError(`windows must have equal lengths, not ${length} and ${odd.length}`)
+}
+
 const chooseRandom = (available: number, samples: number, seed: number): ReadonlyArray<number> => {
   const random = makeRandom(seed)
   const indices = Array.from({ length: available }, (_, i) => i)

@@ -6,6 +6,7 @@ import { Effect } from "effect"
 import type { CausalLM } from "./causal_lm.ts"
 import { stackWindows, windowCrossEntropy } from "./perplexity.ts"
 import { makeRandom } from "./random.ts"
+import { TextTooShort } from "./text_windows.ts"
 
 /** Options of {@link trainLanguageModel}. */
 export interface TrainLanguageModelOptions {
@@ -40,12 +41,31 @@ export interface TrainedLanguageModel {
  * stream, the same ones for the same seed and step, so that a resumed run sees what an unbroken one
  * would have seen.
  *
- * Fails with `NonFinite` where the loss diverges.
+ * Fails with `NonFinite` where the loss diverges, with `TextTooShort` where the stream does not fill
+ * one window.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Result } from "effect"
+ * import { Interpreter } from "@espalier/tensor"
+ * import { initializeLlama, makeLlama, makeLlamaConfig, trainLanguageModel } from "@espalier/models"
+ *
+ * const config = Result.getOrThrow(makeLlamaConfig({
+ *   dimension: 8, hiddenDimension: 16, layers: 1, heads: 2, keyValueHeads: 1,
+ *   vocabularySize: 4, contextLength: 8,
+ * }))
+ * const stream = Int32Array.from({ length: 100 }, (_, i) => i % 4)
+ * const { losses } = await Effect.gen(function* () {
+ *   const model = makeLlama(config, yield* initializeLlama(config, 0))
+ *   return yield* trainLanguageModel(model, { stream, window: 8, batch: 4, steps: 10 })
+ * }).pipe(Effect.provide(Interpreter.layer), Effect.runPromise)
+ * console.log(losses.at(-1) < losses[0]) // true
+ * ```
  */
 export const trainLanguageModel = (
   model: CausalLM,
   options: TrainLanguageModelOptions,
-): Effect.Effect<TrainedLanguageModel, TrainError, Device> => {
+): Effect.Effect<TrainedLanguageModel, TrainError | TextTooShort, Device> => {
   const { stream, window, batch, steps, seed = 0, learningRate = 1e-3, clip = 1 } = options
   const optimizer =
     options.optimizer ??
@@ -55,6 +75,10 @@ export const trainLanguageModel = (
       weightDecay: 0.1,
       decays: (_, shape) => shape.length > 1,
     })
+  if (stream.length < window) {
+    const hint = "Give more text, or choose a shorter window."
+    return Effect.fail(new TextTooShort({ tokens: stream.length, window, hint }))
+  }
   const warmup = options.warmup ?? Math.ceil(steps / 20)
   const batchOf = (step: number) => {
     const random = makeRandom((Math.imul(seed, 0x9e3779b1) + step) >>> 0)

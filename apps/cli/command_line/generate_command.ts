@@ -29,7 +29,9 @@ const flags = {
     Flag.withDefault(256),
   ),
   temperature: Flag.Finite("temperature").pipe(
-    Flag.withDescription("0 (default) takes the most likely token; 1 samples as the model predicts"),
+    Flag.withDescription(
+      "0 (default) takes the most likely token; 1 samples as the model predicts",
+    ),
     Flag.withSchema(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))),
     Flag.withDefault(0),
   ),
@@ -38,10 +40,7 @@ const flags = {
     Flag.withSchema(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))),
     Flag.withDefault(1),
   ),
-  seed: Flag.Int("seed").pipe(
-    Flag.withDescription("same seed, same text"),
-    Flag.withDefault(0),
-  ),
+  seed: Flag.Int("seed").pipe(Flag.withDescription("same seed, same text"), Flag.withDefault(0)),
   maxContext: Flag.Int("max-context").pipe(
     Flag.withDescription("positions of the key-value cache (default: the model's context)"),
     Flag.withSchema(Positive),
@@ -83,6 +82,13 @@ export const generateCommand = Command.make(
     const { tokens, temperature, topP, seed } = options
     const started = yield* Clock.currentTimeMillis
     let generated = 0
+    let told = false
+    // Not before the model has answered: a prompt that it refuses is not printed.
+    const tellPrompt = Effect.suspend(() => {
+      if (told) return Effect.void
+      told = true
+      return writeOut(Array.from(prompt, (token) => decoder.push(token)).join(""))
+    })
     yield* generate(model, prompt, {
       tokens,
       temperature,
@@ -91,15 +97,16 @@ export const generateCommand = Command.make(
       stop,
       ...(maxContext === undefined ? {} : { maxContext }),
     }).pipe(
-      Stream.onStart(
-        writeOut(Array.from(prompt, (token) => decoder.push(token)).join("")),
-      ),
       Stream.runForEach((token) => {
         generated++
-        return writeOut(decoder.push(token))
+        return Effect.andThen(
+          tellPrompt,
+          Effect.suspend(() => writeOut(decoder.push(token))),
+        )
       }),
       Effect.provide(deviceLayer(options.device)),
     )
+    yield* tellPrompt
     yield* writeOut(`${decoder.flush()}\n`)
     const seconds = ((yield* Clock.currentTimeMillis) - started) / 1000
     const rate = Math.round(generated / Math.max(seconds, 0.001))

@@ -53,9 +53,7 @@ export const readModel = Effect.fnUntraced(function* (path: string, tokenizerPat
   const model = isFolder
     ? yield* decodeLlamaFiles(yield* readFolder(path), path)
     : yield* Effect.map(
-        Effect.flatMap(readBytes(path), (bytes) =>
-          Effect.fromResult(decodeLlama2c(bytes, path)),
-        ),
+        Effect.flatMap(readBytes(path), (bytes) => Effect.fromResult(decodeLlama2c(bytes, path))),
         ({ config, parameters }) => makeLlama(config, parameters),
       )
   if (tokenizerPath === undefined) return yield* tokenizerNeeded(path)

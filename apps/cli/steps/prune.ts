@@ -31,9 +31,8 @@ export const pruneMagnitudeStep = Step.define({
   outputs: { model: Model },
   usesDevice: true,
   run: ({ config, inputs }) =>
-    Effect.map(
-      pruneMagnitude(inputs.model.model, parseSparsity(config.sparsity)),
-      (pruned) => result(inputs.model, pruned),
+    Effect.map(pruneMagnitude(inputs.model.model, parseSparsity(config.sparsity)), (pruned) =>
+      result(inputs.model, pruned),
     ),
 })
 

@@ -44,10 +44,14 @@ export const makeFolder = (main: keyof typeof mains = "test") => {
     ) =>
       new Promise<Ended>((resolve, reject) => {
         const { ESPALIER_DATA: _data, ESPALIER_DEBUG: _debug, ...inherited } = process.env
-        const child = spawn(process.execPath, ["--conditions=@espalier/source", mains[main], ...args], {
-          cwd: folder,
-          env: { ...inherited, ...options.env },
-        })
+        const child = spawn(
+          process.execPath,
+          ["--conditions=@espalier/source", mains[main], ...args],
+          {
+            cwd: folder,
+            env: { ...inherited, ...options.env },
+          },
+        )
         let out = ""
         let error = ""
         child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()))

@@ -1,0 +1,83 @@
+import { NodeServices } from "@effect/platform-node"
+import { assert, describe, it, layer } from "@effect/vitest"
+import { loadPipeline, type RunRecord } from "@espalier/pipeline"
+import { Effect, FileSystem, Path } from "effect"
+import { readdirSync, readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { steps } from "./steps/mod.ts"
+import { dataFolder, withoutData } from "./testing/data.ts"
+import { assertFriendly, makeFolder } from "./testing/espalier.ts"
+
+const folder = fileURLToPath(new URL("../../pipelines", import.meta.url))
+const files = readdirSync(folder).filter((name) => /\.(yaml|ts)$/.test(name))
+
+describe("pipelines/prune-stories.yaml", () => {
+  it("prunes stories260K as the independent implementation did", async (context) => {
+    if (withoutData !== undefined) return context.skip(withoutData)
+    const place = makeFolder("real")
+    try {
+      const file = `${folder}/prune-stories.yaml`
+      const common = ["--json", "--device", "wasm", "--data", dataFolder]
+      const run = (...args: ReadonlyArray<string>) =>
+        place.espalier(["run", file, ...common, "--store", place.at("store"), ...args])
+      const { code, out, error } = await run()
+      assert.strictEqual(code, 0, error)
+      const { steps } = JSON.parse(out) as RunRecord
+      // Perplexities of an independent PyTorch implementation of the same protocol.
+      const expected: ReadonlyArray<readonly [string, number, number]> = [
+        ["dense", 4.8265, 1e-3],
+        ["magnitude-50-perplexity", 47.9112, 1e-2],
+        ["magnitude-2-4-perplexity", 121.8289, 1e-2],
+        ["wanda-50-perplexity", 22.0049, 1e-2],
+        ["wanda-2-4-perplexity", 68.231, 1e-2],
+      ]
+      for (const [id, perplexity, tolerance] of expected) {
+        assert.closeTo(Number(steps[id].metrics.perplexity) / perplexity, 1, tolerance, id)
+      }
+      const uneven = await run("--set", "steps.wanda-2-4.sparsity=4:8")
+      assert.strictEqual(uneven.code, 2)
+      assertFriendly(uneven.error)
+      assert.match(uneven.error, /step wanda-2-4: blocks\.0\.down has 172 inputs/)
+      const after = JSON.parse(uneven.out) as RunRecord
+      assert.strictEqual(after.steps["wanda-50-perplexity"].status, "cached")
+    } finally {
+      place.remove()
+    }
+  })
+})
+
+layer(NodeServices.layer)("the ready-made pipelines", (it) => {
+  it.effect("are all there", () =>
+    Effect.sync(() => assert.includeMembers(files, ["demo.yaml", "prune-stories.yaml"])),
+  )
+
+  for (const name of files) {
+    it.effect(`${name} passes every check`, () =>
+      Effect.gen(function* () {
+        const fileSystem = yield* FileSystem.FileSystem
+        const path = yield* Path.Path
+        const file = path.join(folder, name)
+        // A data folder that has every file the pipeline names, so that this runs without data.
+        const data = yield* fileSystem.makeTempDirectoryScoped({ prefix: "espalier-data-" })
+        for (const [, named] of readFileSync(file, "utf8").matchAll(/data:([\w./-]+)/g)) {
+          yield* fileSystem.makeDirectory(path.dirname(path.join(data, named)), { recursive: true })
+          yield* fileSystem.writeFileString(path.join(data, named), "")
+        }
+        const pipeline = yield* loadPipeline(file, { steps, data: { flag: data } })
+        assert.strictEqual(pipeline.name, name.replace(/\.\w+$/, ""))
+      }),
+    )
+  }
+
+  it.effect("the demo shows floor, dense and pruned models side by side and needs no data", () =>
+    Effect.gen(function* () {
+      const pipeline = yield* loadPipeline(`${folder}/demo.yaml`, { steps })
+      const summary = pipeline.steps.find(({ id }) => id === "summary")
+      assert.deepStrictEqual(
+        summary?.inputs.rows.map((row) => row.name),
+        ["floor", "dense", "magnitude 50 %", "magnitude 2:4", "Wanda 50 %", "Wanda 2:4"],
+      )
+      assert.deepStrictEqual(summary?.config, { columns: ["perplexity", "sparsity"] })
+    }),
+  )
+})

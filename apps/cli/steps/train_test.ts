@@ -1,0 +1,63 @@
+import { NodeServices } from "@effect/platform-node"
+import { assert, layer } from "@effect/vitest"
+import { loadPipeline, type RunEvent, runPipeline, Store } from "@espalier/pipeline"
+import { Deferred, Effect, Fiber, FileSystem, Layer, Path } from "effect"
+import { TestClock } from "effect/testing"
+import { deviceLayer } from "../device.ts"
+import { steps } from "./mod.ts"
+
+const text = `name: p
+steps:
+  text: { use: text/stories, part: training, stories: 50 }
+  model: { use: model/train, text: $text, dimension: 8, hiddenDimension: 16, layers: 1, heads: 2, keyValueHeads: 1, contextLength: 16, window: 16, batch: 2, steps: 12 }
+`
+
+layer(NodeServices.layer)("model/train", (it) => {
+  it.effect("goes on from its last checkpoint and ends with the model of an unbroken run", () =>
+    Effect.gen(function* () {
+      const fileSystem = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const folder = yield* fileSystem.makeTempDirectoryScoped({ prefix: "espalier-train-" })
+      yield* fileSystem.writeFileString(path.join(folder, "p.yaml"), text)
+      const pipeline = yield* loadPipeline(path.join(folder, "p.yaml"), { steps })
+      const run = (store: string, onEvent: (event: RunEvent) => Effect.Effect<void>) =>
+        runPipeline(pipeline, {
+          packages: {},
+          out: path.join(folder, "out", store),
+          onEvent,
+        }).pipe(
+          Effect.provide(Layer.merge(Store.layer(path.join(folder, store)), deviceLayer("wasm"))),
+        )
+      const weights = (store: string) =>
+        fileSystem.readFile(path.join(folder, "out", store, "model/model/model.safetensors"))
+
+      const atStepNine = yield* Deferred.make<void>()
+      const first = yield* Effect.forkChild(
+        run("broken", (event) => {
+          if (event._tag !== "StepProgress" || event.id !== "model") return Effect.void
+          // A minute passes at step six, so that a checkpoint is due after it.
+          if (event.update.completed === 6) return TestClock.adjust("1 minute")
+          return event.update.completed === 9
+            ? Effect.andThen(Deferred.succeed(atStepNine, undefined), Effect.never)
+            : Effect.void
+        }),
+      )
+      yield* Deferred.await(atStepNine)
+      yield* Fiber.interrupt(first)
+
+      const seen: Array<number> = []
+      const record = yield* run("broken", (event) =>
+        Effect.sync(() => {
+          if (event._tag === "StepProgress") seen.push(event.update.completed)
+        }),
+      )
+      assert.strictEqual(record.steps.text.status, "cached")
+      assert.deepStrictEqual(seen, [7, 8, 9, 10, 11, 12])
+      const unbroken = yield* run("whole", () => Effect.void)
+      assert.deepStrictEqual(record.steps.model.metrics, unbroken.steps.model.metrics)
+      assert.deepStrictEqual(yield* weights("broken"), yield* weights("whole"))
+      const left = yield* fileSystem.readDirectory(path.join(folder, "broken", "checkpoints"))
+      assert.deepStrictEqual(left, [])
+    }),
+  )
+})
