@@ -59,7 +59,7 @@ export interface TrainedLanguageModel {
  *   const model = makeLlama(config, yield* initializeLlama(config, 0))
  *   return yield* trainLanguageModel(model, { stream, window: 8, batch: 4, steps: 10 })
  * }).pipe(Effect.provide(Interpreter.layer), Effect.runPromise)
- * console.log(losses.at(-1) < losses[0]) // true
+ * console.log(losses[9] < losses[0]) // true
  * ```
  */
 export const trainLanguageModel = (

@@ -206,6 +206,7 @@ export const compile = Effect.fn("Program.compile")(function* <I, O>(
       schedule.inputs.indexOf(input),
     ]),
   )
+  const read = new Set(schedule.steps.flatMap((step) => step.buffers))
   const pathsUnder = (key: keyof I & string): ReadonlyArray<string> =>
     Tree.entries(program.inputs[key], key).map(([path]) => path)
 
@@ -243,9 +244,11 @@ export const compile = Effect.fn("Program.compile")(function* <I, O>(
           continue
         }
         const host = typeof value === "number" ? oneNumber(value, spec.dtype) : value
-        const buffer = yield* claim(host.dtype, sizeOf(host.shape))
+        // A host array that no kernel reads stays on the host: one element stands for it.
+        const isRead = read.has(schedule.inputs[i])
+        const buffer = yield* claim(host.dtype, isRead ? sizeOf(host.shape) : 1)
         buffers.push(buffer)
-        yield* device.write(buffer, host.dtype, host.data)
+        if (isRead) yield* device.write(buffer, host.dtype, host.data)
       }
       // Memory is handed on only where nobody else looks at it: not when it is given for two inputs.
       const reusable = new Set(

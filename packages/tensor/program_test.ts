@@ -24,6 +24,30 @@ const at = (position: number) => HostArray.make([1], [position], "i32")
 const row = HostArray.make([1, 2], [7, 8])
 
 describe("running a program", () => {
+  it.effect("leaves on the host what no kernel reads", () =>
+    Effect.gen(function* () {
+      const parameters = { used: Spec.f32([3]), unused: Spec.f32([1000]) }
+      const first = Program.make("first", { parameters }, (i) => T.add(i.parameters.used, 1))
+      const run = yield* Program.compile(first)
+      const before = yield* liveBytes
+      const unused = HostArray.make([1000], new Float32Array(1000))
+      yield* Effect.scoped(run({ parameters: { used: host(1, 2, 3), unused } }))
+      assert.strictEqual(yield* liveBytes, before)
+      const device = yield* Device
+      let largest = 0
+      const watched = {
+        ...device,
+        allocate: (...[dtype, length]: Parameters<typeof device.allocate>) => {
+          largest = Math.max(largest, length)
+          return device.allocate(dtype, length)
+        },
+      }
+      const again = yield* Program.compile(first).pipe(Effect.provideService(Device, watched))
+      yield* again({ parameters: { used: host(1, 2, 3), unused } })
+      assert.strictEqual(largest, 3)
+    }).pipe(Effect.scoped, Effect.provide(Interpreter.layer)),
+  )
+
   it.effect("takes arrays of the host, arrays of the device and numbers", () =>
     Effect.gen(function* () {
       const scale = Program.make("scale", { x: Spec.f32([3]), by: Scalar, n: Spec.i32([]) }, (i) =>

@@ -1,5 +1,5 @@
 import type { Ir } from "@espalier/tensor"
-import { Wasm } from "@espalier/tensor"
+import { WasmEncoder } from "@espalier/tensor"
 
 /** What the code may use, and the memory it runs over. */
 export interface Target {
@@ -14,9 +14,9 @@ type Helper = "i32.divide" | "i32.remainder" | "u32.divide" | "u32.remainder" | 
 
 /** A module in the making, with the helper functions that its kernels share. */
 export class KernelModule {
-  readonly builder = new Wasm.ModuleBuilder()
+  readonly builder = new WasmEncoder.ModuleBuilder()
   readonly target: Target
-  readonly #helpers = new Map<Helper, Wasm.FunctionBuilder>()
+  readonly #helpers = new Map<Helper, WasmEncoder.FunctionBuilder>()
 
   constructor(target: Target) {
     this.target = target
@@ -28,7 +28,7 @@ export class KernelModule {
     })
   }
 
-  helper(name: Helper): Wasm.FunctionBuilder {
+  helper(name: Helper): WasmEncoder.FunctionBuilder {
     const known = this.#helpers.get(name)
     if (known !== undefined) return known
     const made = name === "f32.remainder" ? this.#remainder() : this.#integer(name)
@@ -37,7 +37,7 @@ export class KernelModule {
   }
 
   /** Division by zero gives 0, and the smallest integer by −1 wraps: no traps. */
-  #integer(name: Exclude<Helper, "f32.remainder">): Wasm.FunctionBuilder {
+  #integer(name: Exclude<Helper, "f32.remainder">): WasmEncoder.FunctionBuilder {
     const f = this.builder.function(["i32", "i32"], ["i32"])
     const result = f.local("i32")
     f.get(1).if(() => {
@@ -65,7 +65,7 @@ export class KernelModule {
   }
 
   /** The exact remainder of two f32 (sign of the dividend): long division in f64, 24 bits a round. */
-  #remainder(): Wasm.FunctionBuilder {
+  #remainder(): WasmEncoder.FunctionBuilder {
     const f = this.builder.function(["f32", "f32"], ["f32"])
     const [x, y, q] = [f.local("f64"), f.local("f64"), f.local("f64")]
     f.get(0).op("f64.promote_f32").set(x)
@@ -117,7 +117,7 @@ export type Bound = number | { readonly local: number }
 /** The function being written, and small conveniences over the bare instruction builder. */
 export class Emitter {
   readonly module: KernelModule
-  readonly f: Wasm.FunctionBuilder
+  readonly f: WasmEncoder.FunctionBuilder
   readonly operands: ReadonlyArray<Ir.Operand>
   readonly start: Bound = { local: 0 }
   readonly end: Bound = { local: 1 }
@@ -128,7 +128,7 @@ export class Emitter {
   readonly #constants = new Map<string, number>()
   #zero: number | undefined
 
-  constructor(module: KernelModule, f: Wasm.FunctionBuilder, operands: ReadonlyArray<Ir.Operand>) {
+  constructor(module: KernelModule, f: WasmEncoder.FunctionBuilder, operands: ReadonlyArray<Ir.Operand>) {
     this.module = module
     this.f = f
     this.operands = operands
@@ -183,7 +183,7 @@ export class Emitter {
   }
 
   /** Stores what is on the stack in a fresh local. */
-  keep(type: Wasm.ValueType): number {
+  keep(type: WasmEncoder.ValueType): number {
     const local = this.f.local(type)
     this.f.set(local)
     return local

@@ -1,8 +1,8 @@
-import { Wasm } from "@espalier/tensor"
+import { WasmEncoder } from "@espalier/tensor"
 
 /** True when `f32x4.relaxed_madd` is understood by this engine. */
 export const hasRelaxedSimd = (): boolean => {
-  const module = new Wasm.ModuleBuilder()
+  const module = new WasmEncoder.ModuleBuilder()
   const f = module.function(["v128"], ["v128"])
   f.get(0).get(0).get(0).op("f32x4.relaxed_madd")
   return WebAssembly.validate(module.encode())

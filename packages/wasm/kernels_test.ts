@@ -1,21 +1,27 @@
 import { Device } from "@espalier/tensor"
-import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { afterAll, assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { layer } from "./mod.ts"
 import type { Folding, View } from "./testing/kernels.ts"
 import * as Kernels from "./testing/kernels.ts"
 import type { KernelCase } from "./testing/run_kernel.ts"
 import { difference, expected, runOn } from "./testing/run_kernel.ts"
 
-const devices = [layer({ threads: 1, poison: true }), layer({ threads: 2, poison: true })]
+const scope = Effect.runSync(Scope.make())
+const devices = await Effect.runPromise(
+  Effect.forEach([1, 2], (threads) =>
+    Effect.map(Layer.buildWithScope(layer({ threads, poison: true }), scope), (context) =>
+      Context.get(context, Device),
+    ),
+  ),
+)
+afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
 
 /** The interpreter's values, and the same bits from one thread and from two. */
 const agrees = (kernelCase: KernelCase, tolerance = 0) =>
   Effect.gen(function* () {
     const wanted = yield* expected(kernelCase)
-    const runs = yield* Effect.forEach(devices, (device) =>
-      Effect.flatMap(Device, (service) => runOn(service, kernelCase)).pipe(Effect.provide(device)),
-    )
+    const runs = yield* Effect.forEach(devices, (device) => runOn(device, kernelCase))
     for (const [i, values] of wanted.entries()) {
       const error = difference(runs[0][i], values)
       assert.isAtMost(error, tolerance, `${kernelCase.kernel.name}, output ${i}`)

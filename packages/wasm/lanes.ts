@@ -1,4 +1,4 @@
-import type { Wasm } from "@espalier/tensor"
+import type { WasmEncoder } from "@espalier/tensor"
 import type { Emitter } from "./emitter.ts"
 
 /** Vector arithmetic written as nested calls: every operand and result is a `v128` local. */
@@ -25,7 +25,7 @@ export class Lanes {
     return this.#emitter.constant(low, high)
   }
 
-  op(name: Wasm.Opcode, ...operands: ReadonlyArray<number>): number {
+  op(name: WasmEncoder.Opcode, ...operands: ReadonlyArray<number>): number {
     for (const operand of operands) this.#emitter.f.get(operand)
     this.#emitter.f.op(name)
     return this.#emitter.keep("v128")

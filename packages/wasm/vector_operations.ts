@@ -1,4 +1,4 @@
-import type { DType, Ir, Wasm } from "@espalier/tensor"
+import type { DType, Ir, WasmEncoder } from "@espalier/tensor"
 import type { Emitter } from "./emitter.ts"
 import { Lanes } from "./lanes.ts"
 import { integerDivision } from "./scalar_operations.ts"
@@ -11,7 +11,7 @@ const unsupported = (name: string, dtype: DType): never => {
   throw new Unsupported(`there is no ${name} of ${dtype}`)
 }
 
-const rounding: Partial<Record<Ir.UnaryFunction, Wasm.Opcode>> = {
+const rounding: Partial<Record<Ir.UnaryFunction, WasmEncoder.Opcode>> = {
   floor: "f32x4.floor",
   ceil: "f32x4.ceil",
   round: "f32x4.nearest",
@@ -72,7 +72,7 @@ export const vectorUnary = (
   }
 }
 
-const floatOperations: Partial<Record<Ir.BinaryFunction, Wasm.Opcode>> = {
+const floatOperations: Partial<Record<Ir.BinaryFunction, WasmEncoder.Opcode>> = {
   add: "f32x4.add",
   subtract: "f32x4.sub",
   multiply: "f32x4.mul",
@@ -83,7 +83,7 @@ const floatOperations: Partial<Record<Ir.BinaryFunction, Wasm.Opcode>> = {
   lessEqual: "f32x4.le",
 }
 
-const signedOperations: Partial<Record<Ir.BinaryFunction, Wasm.Opcode>> = {
+const signedOperations: Partial<Record<Ir.BinaryFunction, WasmEncoder.Opcode>> = {
   add: "i32x4.add",
   subtract: "i32x4.sub",
   multiply: "i32x4.mul",
@@ -98,7 +98,7 @@ const signedOperations: Partial<Record<Ir.BinaryFunction, Wasm.Opcode>> = {
   lessEqual: "i32x4.le_s",
 }
 
-const unsignedOperations: Partial<Record<Ir.BinaryFunction, Wasm.Opcode>> = {
+const unsignedOperations: Partial<Record<Ir.BinaryFunction, WasmEncoder.Opcode>> = {
   ...signedOperations,
   maximum: "i32x4.max_u",
   minimum: "i32x4.min_u",
@@ -107,7 +107,7 @@ const unsignedOperations: Partial<Record<Ir.BinaryFunction, Wasm.Opcode>> = {
 }
 
 /** On masks; `less` is `¬left ∧ right`, made by `andnot` with the operands turned round. */
-const maskOperations: Partial<Record<Ir.BinaryFunction, Wasm.Opcode>> = {
+const maskOperations: Partial<Record<Ir.BinaryFunction, WasmEncoder.Opcode>> = {
   add: "v128.or",
   subtract: "v128.xor",
   multiply: "v128.and",
@@ -170,7 +170,7 @@ const constantPower = (emitter: Emitter, x: number, exponent: number): boolean =
  */
 const extreme = (emitter: Emitter, node: Ir.Binary, left: number, right: number): void => {
   const { f } = emitter
-  const pick: Wasm.Opcode = node.function === "maximum" ? "f32x4.pmax" : "f32x4.pmin"
+  const pick: WasmEncoder.Opcode = node.function === "maximum" ? "f32x4.pmax" : "f32x4.pmin"
   const isNumber = (side: Ir.Expression): boolean =>
     side.kind === "constant" && !Number.isNaN(side.value)
   // These instructions give their first operand where the comparison fails.

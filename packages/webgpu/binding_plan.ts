@@ -1,4 +1,4 @@
-import type { Wgsl, Ir } from "@espalier/tensor"
+import type { WgslBuilder, Ir } from "@espalier/tensor"
 import { byteSize } from "@espalier/tensor"
 import type { Bindings } from "./templates/common.ts"
 
@@ -32,7 +32,7 @@ export const planBindings = (schedule: Ir.Schedule, step: Ir.ScheduleStep): Step
   const inArena = (id: number) => schedule.buffers[id].role === "temporary"
   const arenaWritten = [...written].some(inArena)
   const buffers = [...new Set(ids)]
-  const bindings = buffers.map((id): Wgsl.Binding => {
+  const bindings = buffers.map((id): WgslBuilder.Binding => {
     const { dtype, length } = schedule.buffers[id]
     const writable = written.has(id) || (arenaWritten && inArena(id))
     return { dtype, length, access: writable ? "read_write" : "read" }

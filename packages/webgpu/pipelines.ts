@@ -1,5 +1,5 @@
 import { Ir } from "@espalier/tensor"
-import type { Wgsl } from "@espalier/tensor"
+import type { WgslBuilder } from "@espalier/tensor"
 import type { Connection } from "./connection.ts"
 import type { Bindings } from "./templates/common.ts"
 import { lowerKernel } from "./templates/mod.ts"
@@ -43,7 +43,7 @@ export class Pipelines {
     this.#strategy = strategy
   }
 
-  #layout(bindings: ReadonlyArray<Wgsl.Binding>) {
+  #layout(bindings: ReadonlyArray<WgslBuilder.Binding>) {
     const key = bindings.map((binding) => binding.access).join(" ")
     const known = this.#layouts.get(key)
     if (known !== undefined) return known

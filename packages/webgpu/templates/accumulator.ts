@@ -1,15 +1,15 @@
-import type { Ir, Wgsl } from "@espalier/tensor"
-import { Wgsl as Builder } from "@espalier/tensor"
+import type { Ir, WgslBuilder } from "@espalier/tensor"
+import { WgslBuilder as Builder } from "@espalier/tensor"
 import { frameIn } from "./common.ts"
 
 /** The running tuple of a reduction or scan, as WGSL variables. */
 export class Accumulator {
   readonly names: ReadonlyArray<string>
-  readonly #writer: Wgsl.Writer
+  readonly #writer: WgslBuilder.Writer
   readonly #combine: Ir.Combine
 
   /** Declares the variables, at the identity. */
-  constructor(writer: Wgsl.Writer, combine: Ir.Combine) {
+  constructor(writer: WgslBuilder.Writer, combine: Ir.Combine) {
     this.#writer = writer
     this.#combine = combine
     this.names = combine.dtypes.map((dtype, i) => {
@@ -21,12 +21,12 @@ export class Accumulator {
   }
 
   /** Replaces the tuple by its combination with `elements`. */
-  add(elements: ReadonlyArray<string>, outer: Wgsl.Frame): void {
+  add(elements: ReadonlyArray<string>, outer: WgslBuilder.Frame): void {
     this.assign(this.names, elements, outer)
   }
 
   /** Replaces the tuple by the combination of `left` and `right`. */
-  assign(left: ReadonlyArray<string>, right: ReadonlyArray<string>, outer: Wgsl.Frame): void {
+  assign(left: ReadonlyArray<string>, right: ReadonlyArray<string>, outer: WgslBuilder.Frame): void {
     const frame = frameIn({ ...outer, names: new Map() }, [...left, ...right])
     const results = this.#writer.evaluate(frame, this.#combine.result)
     if (results.length === 1) {

@@ -1,4 +1,4 @@
-import type { Wgsl } from "@espalier/tensor"
+import type { WgslBuilder } from "@espalier/tensor"
 import { Ir } from "@espalier/tensor"
 import type { Strategy } from "./strategy.ts"
 
@@ -10,7 +10,7 @@ export interface Lowered {
 
 /** Where the operands of a kernel are bound; operands that share memory share a binding. */
 export interface Bindings {
-  readonly bindings: ReadonlyArray<Wgsl.Binding>
+  readonly bindings: ReadonlyArray<WgslBuilder.Binding>
   readonly operandBinding: ReadonlyArray<number>
 }
 
@@ -45,7 +45,7 @@ export const groupIndex = (groups: number): string => {
  * that covers them.
  */
 export const positions = (
-  writer: Wgsl.Writer,
+  writer: WgslBuilder.Writer,
   count: number,
   lanes: number,
   name = "position",
@@ -79,7 +79,7 @@ const usedVariables = (
  * them, in `frame`.
  */
 export const delinearize = (
-  writer: Wgsl.Writer,
+  writer: WgslBuilder.Writer,
   frame: MutableFrame,
   position: string,
   extents: ReadonlyArray<number>,
@@ -111,7 +111,7 @@ export const delinearize = (
  * the loops) need no arithmetic: they get the position's name.
  */
 export const recognizePosition = (
-  frame: Wgsl.Frame,
+  frame: WgslBuilder.Frame,
   position: string,
   extents: ReadonlyArray<number>,
   roots: ReadonlyArray<Ir.Expression>,
@@ -137,13 +137,13 @@ export const recognizePosition = (
 }
 
 /** A frame under construction: loop variables get their text as the loops are opened. */
-export interface MutableFrame extends Wgsl.Frame {
+export interface MutableFrame extends WgslBuilder.Frame {
   readonly variables: Array<string>
 }
 
 /** A frame that starts with the variables and names of `outer`. */
 export const frameIn = (
-  outer?: Wgsl.Frame,
+  outer?: WgslBuilder.Frame,
   args: ReadonlyArray<string> = outer?.arguments ?? [],
 ): MutableFrame => ({
   variables: [...(outer?.variables ?? [])],
@@ -153,8 +153,8 @@ export const frameIn = (
 
 /** Stores every output of a kernel at `position`. */
 export const storeOutputs = (
-  writer: Wgsl.Writer,
-  frame: Wgsl.Frame,
+  writer: WgslBuilder.Writer,
+  frame: WgslBuilder.Frame,
   outputs: ReadonlyArray<Ir.Output>,
   position: string,
 ): void => {

@@ -1,4 +1,4 @@
-import { Ir, Wgsl } from "@espalier/tensor"
+import { Ir, WgslBuilder } from "@espalier/tensor"
 import type { Bindings, Lowered, MutableFrame } from "./common.ts"
 import { delinearize, frameIn, loopBound, positions, product } from "./common.ts"
 import { lowerTiledContract } from "./contract_tiled.ts"
@@ -89,7 +89,7 @@ export const lowerRegisterContract = (
   const [M, N, K] = [batch.length, batch.length + 1, batch.length + 2]
   const left = toF32(kernel.left)
   const right = toF32(kernel.right)
-  const writer = new Wgsl.Writer(bound.bindings, bound.operandBinding)
+  const writer = new WgslBuilder.Writer(bound.bindings, bound.operandBinding)
   const lanes = strategy.contractLanes
   const workgroups = positions(writer, product(batch) * tilesM * tilesN, lanes)
   writer.line(`let column = position % ${tilesN};`)

@@ -1,4 +1,4 @@
-import { Ir, Wgsl } from "@espalier/tensor"
+import { Ir, WgslBuilder } from "@espalier/tensor"
 import type { Bindings, Lowered } from "./common.ts"
 import { delinearize, frameIn, grid, groupIndex, loopBound, product } from "./common.ts"
 import type { Strategy } from "./strategy.ts"
@@ -21,7 +21,7 @@ export const lowerTiledContract = (
   strategy: Strategy,
 ): Lowered => {
   const { batch, m, n, k } = kernel
-  const writer = new Wgsl.Writer(bound.bindings, bound.operandBinding)
+  const writer = new WgslBuilder.Writer(bound.bindings, bound.operandBinding)
   const [rows, columns] = [perInvocation(m), perInvocation(n)]
   const [height, width] = [rows * side, columns * side]
   const [tilesM, tilesN] = [Math.ceil(m / height), Math.ceil(n / width)]

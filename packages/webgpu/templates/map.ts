@@ -1,4 +1,4 @@
-import { Ir, Wgsl } from "@espalier/tensor"
+import { Ir, WgslBuilder } from "@espalier/tensor"
 import type { Bindings, Lowered } from "./common.ts"
 import {
   delinearize,
@@ -14,7 +14,7 @@ import type { Strategy } from "./strategy.ts"
 export const lowerMap = (kernel: Ir.MapKernel, bound: Bindings, strategy: Strategy): Lowered => {
   const vectors = vectorLoads(kernel, bound, strategy)
   if (vectors !== undefined) return lowerVectorMap(kernel, bound, strategy, vectors)
-  const writer = new Wgsl.Writer(bound.bindings, bound.operandBinding)
+  const writer = new WgslBuilder.Writer(bound.bindings, bound.operandBinding)
   const roots = kernel.outputs.map((output) => output.value)
   const workgroups = positions(writer, product(kernel.loops), strategy.lanes)
   const frame = frameIn()
@@ -77,7 +77,7 @@ const lowerVectorMap = (
   const { loops, outputs } = kernel
   const innermost = loops.length - 1
   const vector = new Set([...loads, ...outputs].map(({ operand }) => bound.operandBinding[operand]))
-  const writer = new Wgsl.Writer(
+  const writer = new WgslBuilder.Writer(
     bound.bindings.map((binding, i) => (vector.has(i) ? { ...binding, vector: true } : binding)),
     bound.operandBinding,
   )
@@ -102,7 +102,7 @@ const lowerVectorMap = (
     return writer.evaluate(frame, roots)
   })
   for (const [index, { operand }] of outputs.entries()) {
-    const type = Wgsl.storageType(kernel.operands[operand].dtype)
+    const type = WgslBuilder.storageType(kernel.operands[operand].dtype)
     const parts = values.map((component) => component[index]).join(", ")
     writer.line(`${writer.bindingOf(operand)}[quad] = vec4<${type}>(${parts});`)
   }

@@ -1,4 +1,4 @@
-import { Ir, Wgsl } from "@espalier/tensor"
+import { Ir, WgslBuilder } from "@espalier/tensor"
 import { Accumulator, isCommutative } from "./accumulator.ts"
 import type { Bindings, Lowered, MutableFrame } from "./common.ts"
 import {
@@ -37,7 +37,7 @@ export const lowerReduce = (
   bound: Bindings,
   strategy: Strategy,
 ): Lowered => {
-  const writer = new Wgsl.Writer(bound.bindings, bound.operandBinding)
+  const writer = new WgslBuilder.Writer(bound.bindings, bound.operandBinding)
   return usesLanes(kernel, strategy)
     ? lanes(kernel, writer, strategy)
     : serial(kernel, writer, strategy)
@@ -49,8 +49,8 @@ const innerVariables = (kernel: Ir.ReduceKernel): ReadonlySet<number> =>
 /** Folds the elements at reduce position `r`. */
 const fold = (
   kernel: Ir.ReduceKernel,
-  writer: Wgsl.Writer,
-  outer: Wgsl.Frame,
+  writer: WgslBuilder.Writer,
+  outer: WgslBuilder.Frame,
   accumulator: Accumulator,
   r: string,
 ): void => {
@@ -62,7 +62,7 @@ const fold = (
 /** Opens the reduce loops as a nest and folds what is inside. */
 const nest = (
   kernel: Ir.ReduceKernel,
-  writer: Wgsl.Writer,
+  writer: WgslBuilder.Writer,
   outer: MutableFrame,
   accumulator: Accumulator,
   depth: number,
@@ -97,7 +97,7 @@ const nest = (
 }
 
 /** One invocation an output. */
-const serial = (kernel: Ir.ReduceKernel, writer: Wgsl.Writer, strategy: Strategy): Lowered => {
+const serial = (kernel: Ir.ReduceKernel, writer: WgslBuilder.Writer, strategy: Strategy): Lowered => {
   const { loops, reduceLoops, elements, outputs } = kernel
   const values = outputs.map((output) => output.value)
   const workgroups = positions(writer, product(loops), strategy.lanes)
@@ -129,7 +129,7 @@ const serial = (kernel: Ir.ReduceKernel, writer: Wgsl.Writer, strategy: Strategy
  * One workgroup an output: each lane folds its share, then a tree of fixed shape joins
  * neighbours, so that the order of the elements is kept. Lanes take turns where order is free.
  */
-const lanes = (kernel: Ir.ReduceKernel, writer: Wgsl.Writer, strategy: Strategy): Lowered => {
+const lanes = (kernel: Ir.ReduceKernel, writer: WgslBuilder.Writer, strategy: Strategy): Lowered => {
   const { loops, reduceLoops, elements, outputs, combine } = kernel
   const count = strategy.reduceLanes
   const groups = product(loops)
@@ -137,7 +137,7 @@ const lanes = (kernel: Ir.ReduceKernel, writer: Wgsl.Writer, strategy: Strategy)
   const workgroups = grid(groups)
   const shared = combine.dtypes.map((dtype) => {
     const name = writer.name("shared")
-    writer.declare(`var<workgroup> ${name}: array<${Wgsl.valueType(dtype)}, ${count}>;`)
+    writer.declare(`var<workgroup> ${name}: array<${WgslBuilder.valueType(dtype)}, ${count}>;`)
     return name
   })
   writer.line(`let position = ${groupIndex(groups)};`)

@@ -1,5 +1,5 @@
 import type { Ir } from "@espalier/tensor"
-import { Wgsl } from "@espalier/tensor"
+import { WgslBuilder } from "@espalier/tensor"
 import { Accumulator } from "./accumulator.ts"
 import type { Bindings, Lowered } from "./common.ts"
 import { delinearize, frameIn, loopBound, positions, product, storeOutputs } from "./common.ts"
@@ -7,7 +7,7 @@ import type { Strategy } from "./strategy.ts"
 
 /** One invocation a row, which it walks from its start. */
 export const lowerScan = (kernel: Ir.ScanKernel, bound: Bindings, strategy: Strategy): Lowered => {
-  const writer = new Wgsl.Writer(bound.bindings, bound.operandBinding)
+  const writer = new WgslBuilder.Writer(bound.bindings, bound.operandBinding)
   const { loops, length, elements, outputs } = kernel
   const roots = [...elements, ...outputs.map((output) => output.value)]
   const workgroups = positions(writer, product(loops), strategy.lanes)

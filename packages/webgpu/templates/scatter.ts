@@ -1,5 +1,5 @@
 import type { Ir } from "@espalier/tensor"
-import { Wgsl } from "@espalier/tensor"
+import { WgslBuilder } from "@espalier/tensor"
 import type { Bindings, Lowered } from "./common.ts"
 import { frameIn, loopBound, positions } from "./common.ts"
 import type { Strategy } from "./strategy.ts"
@@ -23,7 +23,7 @@ export const lowerScatter = (
   bound: Bindings,
   strategy: Strategy,
 ): Lowered => {
-  const writer = new Wgsl.Writer(bound.bindings, bound.operandBinding)
+  const writer = new WgslBuilder.Writer(bound.bindings, bound.operandBinding)
   const few = isInPlace(kernel, bound) && kernel.updates <= fewUpdates
   const workgroups = few ? columns(kernel, writer, strategy) : rows(kernel, bound, writer, strategy)
   return { code: writer.shader(strategy.lanes), workgroups }
@@ -31,8 +31,8 @@ export const lowerScatter = (
 
 const update = (
   kernel: Ir.ScatterKernel,
-  writer: Wgsl.Writer,
-  frame: Wgsl.Frame,
+  writer: WgslBuilder.Writer,
+  frame: WgslBuilder.Frame,
   place: string,
 ): void => {
   const operand = kernel.outputs[0].operand
@@ -48,7 +48,7 @@ const update = (
 
 const columns = (
   kernel: Ir.ScatterKernel,
-  writer: Wgsl.Writer,
+  writer: WgslBuilder.Writer,
   strategy: Strategy,
 ): readonly [number, number, number] => {
   const workgroups = positions(writer, kernel.inner, strategy.lanes)
@@ -68,7 +68,7 @@ const columns = (
 const rows = (
   kernel: Ir.ScatterKernel,
   bound: Bindings,
-  writer: Wgsl.Writer,
+  writer: WgslBuilder.Writer,
   strategy: Strategy,
 ): readonly [number, number, number] => {
   const { inner, updates, initial } = kernel

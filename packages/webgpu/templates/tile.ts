@@ -1,4 +1,4 @@
-import type { Wgsl } from "@espalier/tensor"
+import type { WgslBuilder } from "@espalier/tensor"
 import { Ir } from "@espalier/tensor"
 import { frameIn } from "./common.ts"
 
@@ -13,8 +13,8 @@ export interface TilePlaces {
 /** Finishes every sum of a tile and stores it, where it lies inside the matrix. */
 export const storeTile = (
   kernel: Ir.ContractKernel,
-  writer: Wgsl.Writer,
-  outer: Wgsl.Frame,
+  writer: WgslBuilder.Writer,
+  outer: WgslBuilder.Frame,
   sums: ReadonlyArray<ReadonlyArray<string>>,
   places: TilePlaces,
 ): void => {
