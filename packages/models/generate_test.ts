@@ -12,9 +12,9 @@ import { readStories, readStoriesTokenizer } from "./testing/stories.ts"
 import { tinyLlama } from "./testing/tiny.ts"
 import { encodeDocument } from "./tokenizer.ts"
 
-const prompt = Int32Array.of(1, 5, 3)
+const prompt: Int32Array = Int32Array.of(1, 5, 3)
 
-const tokensOf = (model: CausalLM, options: GenerateOptions, given = prompt) =>
+const tokensOf = (model: CausalLM, options: GenerateOptions, given: Int32Array = prompt) =>
   Stream.runCollect(generate(model, given, options))
 
 /** The greedy continuation without a cache: the whole text again for every token. */

@@ -29,7 +29,7 @@ describe("trainLanguageModel", () => {
       assert.isBelow(found.perplexity, 1.15)
       const given = stream.slice(0, 5)
       const continued = yield* Stream.runCollect(generate(model, given, { tokens: 7 }))
-      assert.deepStrictEqual(continued, [...stream.slice(5, 12)])
+      assert.deepStrictEqual(continued, Array.from(stream.slice(5, 12)))
     }).pipe(Effect.provide(wasmLayer({ poison: true }))),
   )
 

@@ -197,7 +197,11 @@ const checkInput = <R>(
   })
 }
 
-const checkPath = <R>({ source, id, dataFolder, report }: StepCheck<R>, key: string, given: string) =>
+const checkPath = <R>(
+  { source, id, dataFolder, report }: StepCheck<R>,
+  key: string,
+  given: string,
+) =>
   locateInputFile({
     given,
     folder: source.folder,

@@ -128,7 +128,11 @@ export class Emitter {
   readonly #constants = new Map<string, number>()
   #zero: number | undefined
 
-  constructor(module: KernelModule, f: WasmEncoder.FunctionBuilder, operands: ReadonlyArray<Ir.Operand>) {
+  constructor(
+    module: KernelModule,
+    f: WasmEncoder.FunctionBuilder,
+    operands: ReadonlyArray<Ir.Operand>,
+  ) {
     this.module = module
     this.f = f
     this.operands = operands

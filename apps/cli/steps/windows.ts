@@ -9,23 +9,23 @@ const Count = Schema.Int.check(Schema.isGreaterThan(0))
 /** The configuration keys of every step that reads text through a model. */
 export const windowFields = {
   window: Schema.Int.check(Schema.isGreaterThan(1)).annotate({ description: "tokens per window" }),
-  join: Schema.String.pipe(Schema.withDecodingDefault(Effect.succeed("documents"))).annotate({
+  join: Schema.String.annotate({
     description: '"documents", or the text between documents ("\\n\\n" is the WikiText protocol)',
-  }),
-  batch: Count.pipe(Schema.withDecodingDefault(Effect.succeed(8))).annotate({
-    description: "windows that run at once",
-  }),
+  }).pipe(Schema.withDecodingDefault(Effect.succeed("documents"))),
+  batch: Count.annotate({ description: "windows that run at once" }).pipe(
+    Schema.withDecodingDefault(Effect.succeed(8)),
+  ),
 }
 
 /** The keys of steps that calibrate on some of the windows. */
 export const calibrationFields = {
   ...windowFields,
-  samples: Count.pipe(Schema.withDecodingDefault(Effect.succeed(128))).annotate({
-    description: "calibration windows to use",
-  }),
+  samples: Count.annotate({ description: "calibration windows to use" }).pipe(
+    Schema.withDecodingDefault(Effect.succeed(128)),
+  ),
   sampling: Schema.Literals(["first", "random"])
-    .pipe(Schema.withDecodingDefault(Effect.succeed("first" as const)))
-    .annotate({ description: "the first windows of the text, or random ones" }),
+    .annotate({ description: "the first windows of the text, or random ones" })
+    .pipe(Schema.withDecodingDefault(Effect.succeed("first" as const))),
 }
 
 /** The windows of a text for a model; fewer than asked for is reported. */

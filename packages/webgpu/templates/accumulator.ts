@@ -26,7 +26,11 @@ export class Accumulator {
   }
 
   /** Replaces the tuple by the combination of `left` and `right`. */
-  assign(left: ReadonlyArray<string>, right: ReadonlyArray<string>, outer: WgslBuilder.Frame): void {
+  assign(
+    left: ReadonlyArray<string>,
+    right: ReadonlyArray<string>,
+    outer: WgslBuilder.Frame,
+  ): void {
     const frame = frameIn({ ...outer, names: new Map() }, [...left, ...right])
     const results = this.#writer.evaluate(frame, this.#combine.result)
     if (results.length === 1) {

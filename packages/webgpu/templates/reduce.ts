@@ -97,7 +97,11 @@ const nest = (
 }
 
 /** One invocation an output. */
-const serial = (kernel: Ir.ReduceKernel, writer: WgslBuilder.Writer, strategy: Strategy): Lowered => {
+const serial = (
+  kernel: Ir.ReduceKernel,
+  writer: WgslBuilder.Writer,
+  strategy: Strategy,
+): Lowered => {
   const { loops, reduceLoops, elements, outputs } = kernel
   const values = outputs.map((output) => output.value)
   const workgroups = positions(writer, product(loops), strategy.lanes)
@@ -129,7 +133,11 @@ const serial = (kernel: Ir.ReduceKernel, writer: WgslBuilder.Writer, strategy: S
  * One workgroup an output: each lane folds its share, then a tree of fixed shape joins
  * neighbours, so that the order of the elements is kept. Lanes take turns where order is free.
  */
-const lanes = (kernel: Ir.ReduceKernel, writer: WgslBuilder.Writer, strategy: Strategy): Lowered => {
+const lanes = (
+  kernel: Ir.ReduceKernel,
+  writer: WgslBuilder.Writer,
+  strategy: Strategy,
+): Lowered => {
   const { loops, reduceLoops, elements, outputs, combine } = kernel
   const count = strategy.reduceLanes
   const groups = product(loops)
