@@ -245,7 +245,7 @@ describe.concurrent("generate refuses", () => {
     [
       "a context longer than the model's",
       ["--model", "model", "--prompt", "Mia", "--max-context", "33"],
-      /^error: A prompt of 2 tokens and a context of 33 do not fit a model of 32\nhint: .*at most 32/m,
+      /^error: .*33.*32\nhint: .*32/m,
     ],
     [
       "a data folder that is not there",
@@ -255,7 +255,7 @@ describe.concurrent("generate refuses", () => {
   ]
   for (const [name, args, says] of cases) {
     it(
-      name,
+      `${name}: exit code 2`,
       inFolder(async (place) => {
         writeInputs(place)
         const { code, out, error } = await place.espalier(["generate", ...args])
@@ -277,7 +277,7 @@ describe.concurrent("Ctrl-C in the middle of training", () => {
         `name: p
 steps:
   text: { use: text/stories, part: training, stories: 200 }
-  model: { use: model/train, text: $text, dimension: 32, hiddenDimension: 64, layers: 2, heads: 4, keyValueHeads: 2, contextLength: 32, window: 32, batch: 4, steps: 2000 }
+  model: { use: model/train, text: $text, dimension: 32, hiddenDimension: 64, layers: 2, heads: 4, keyValueHeads: 2, contextLength: 32, window: 32, batch: 4, steps: 50000 }
 `,
       )
       const args = ["run", "p.yaml", "--json", "--store", place.at("store")]

@@ -42,7 +42,7 @@ const compileBlock = Effect.fnUntraced(function* (
 })
 
 /** The programs for one number of windows at once; blocks of one signature share theirs. */
-export const compileBatch = Effect.fnUntraced(function* (
+export const compileBlocks = Effect.fnUntraced(function* (
   model: CausalLM,
   statistic: Statistic,
   size: number,
@@ -56,6 +56,9 @@ export const compileBatch = Effect.fnUntraced(function* (
   }
   return (block: Block) => bySignature.get(block.signature)!
 })
+
+/** Finds the programs of a block. */
+export type BlockPrograms = Effect.Success<ReturnType<typeof compileBlocks>>
 
 /** Token ids [size, window] to the first hidden states. */
 export const compileEmbedding = (model: CausalLM, size: number, window: number) =>

@@ -1,4 +1,4 @@
-import type { CompileError, Device } from "@espalier/tensor"
+import type { CompileError, Device, Tensor } from "@espalier/tensor"
 import { DeviceArray, HostArray, NonFinite, Program, Spec, Tree } from "@espalier/tensor"
 import { Effect, Option, Schema, Scope, Stream } from "effect"
 import type { CausalLM } from "./causal_lm.ts"
@@ -31,8 +31,22 @@ export interface GenerateOptions extends SamplingOptions {
 /** Everything that can stop generation. */
 export type GenerateError = Program.RunError | CompileError | NonFinite | ContextExceeded
 
-/** The program of one decoding step; the cache is meant to be donated. */
-export const makeDecodeStep = (model: CausalLM, maxContext: number) =>
+/** What a decoding step is given: the model's trees, and one token with its position. */
+export interface DecodeInputs {
+  readonly parameters: unknown
+  readonly state: unknown
+  readonly token: Spec
+  readonly position: Spec
+}
+
+/** The program of one decoding step; the state is meant to be donated. */
+export const makeDecodeStep = (
+  model: CausalLM,
+  maxContext: number,
+): Program.Program<
+  DecodeInputs,
+  { readonly logits: Tensor.Tensor; readonly state: unknown }
+> =>
   Program.make(
     "decode",
     {

@@ -6,7 +6,7 @@
 export { forward, parameterSpecs } from "./causal_lm.ts"
 export type { Block, CausalLM, NamedLinear, Observe } from "./causal_lm.ts"
 export { ContextExceeded, generate, makeDecodeStep } from "./generate.ts"
-export type { GenerateError, GenerateOptions } from "./generate.ts"
+export type { DecodeInputs, GenerateError, GenerateOptions } from "./generate.ts"
 export { initializeLlama, makeLlama } from "./llama.ts"
 export type { Llama } from "./llama.ts"
 export { perplexity, stackWindows, windowCrossEntropy } from "./perplexity.ts"

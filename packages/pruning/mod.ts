@@ -4,7 +4,14 @@
  * @module
  */
 export { pruneMagnitude } from "./magnitude.ts"
-export { applyMask, magnitudeMask, magnitudeScore, wandaMask, wandaScore } from "./masks.ts"
+export {
+  applyMask,
+  magnitudeMask,
+  magnitudeScore,
+  removedCount,
+  wandaMask,
+  wandaScore,
+} from "./masks.ts"
 export { countSparsity } from "./report.ts"
 export type { LayerSparsity, Pruned } from "./report.ts"
 export { smallestOfAll, smallestOfGroups, smallestOfRow } from "./selection.ts"

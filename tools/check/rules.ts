@@ -57,6 +57,7 @@ export const seesNode = [
   "packages/webgpu/vulkan_drivers.ts",
   // Starts worker threads.
   "packages/wasm/**/*worker*.ts",
+  "packages/wasm/threads.ts",
   "packages/wasm/workers/**",
 ]
 

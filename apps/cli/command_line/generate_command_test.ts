@@ -35,14 +35,13 @@ describe.concurrent("espalier generate", () => {
 
   it("tells the story of stories260K, from the data folder, in float and in int8", async (context) => {
     if (withoutData !== undefined) return context.skip(withoutData)
+    const story = ["--data", dataFolder, "--prompt", "Once upon a time", "--tokens", "60"]
+    const tokenizer = ["--tokenizer", "data:language-models/tok512.bin"]
     const from = (name: string) => [
-      ...[
-        "--model",
-        `data:language-models/${name}`,
-        "--tokenizer",
-        "data:language-models/tok512.bin",
-      ],
-      ...["--data", dataFolder, "--prompt", "Once upon a time", "--tokens", "60"],
+      "--model",
+      `data:language-models/${name}`,
+      ...tokenizer,
+      ...story,
     ]
     assert.isTrue(existsSync(join(dataFolder, "language-models/stories260K-q8.bin")))
     const [float, short, int8] = await Promise.all([

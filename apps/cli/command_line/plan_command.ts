@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { Argument, Command } from "effect/cli"
 import { type Application, loadWithFlags, provideWithFlags } from "./application.ts"
 import { commonFlags } from "./common_flags.ts"
-import { formatTable } from "./table.ts"
+import { formatReasons, formatTable } from "./table.ts"
 import { writeOut } from "./terminal.ts"
 
 /** `espalier plan FILE`. */
@@ -30,7 +30,7 @@ export const makePlanCommand = <R>(application: Application<R>) =>
       }
       const table = formatTable([
         ["step", "use", "cache", "why"],
-        ...planned.map(({ id, use, cache, reasons }) => [id, use, cache, reasons.join(", ")]),
+        ...planned.map(({ id, use, cache, reasons }) => [id, use, cache, formatReasons(reasons)]),
       ])
       yield* writeOut(`${table}\n`)
     }),

@@ -8,10 +8,13 @@ const reportHint =
 /** Whether stacks are wanted. */
 const debugging = () => (process.env.ESPALIER_DEBUG ?? "") !== ""
 
-/** The lines that tell an expected failure: what is wrong, and what to do. */
-export const errorLines = (message: string, hint: string | undefined): string => {
+/**
+ * The lines that tell an expected failure: what is wrong, and what to do. Every failure that a user
+ * can cause has a hint; one without is ours.
+ */
+export const errorLines = (message: string, hint: string = reportHint): string => {
   const lines = message.split("\n")
-  const hints = hint === undefined || hint === "" ? [] : hint.split("\n")
+  const hints = hint === "" ? [] : hint.split("\n")
   if (lines.length === hints.length) {
     return lines.map((line, i) => `error: ${line}\nhint: ${hints[i]}\n`).join("")
   }

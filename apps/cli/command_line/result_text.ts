@@ -44,7 +44,14 @@ const stepTable = (table: JsonObject): string => {
   ])
 }
 
-/** A run for people: a line a step with its most telling metrics, then the tables that steps made. */
+/** `webgpu, llvmpipe (LLVM 19, 256 bits) · vulkan (software adapter)`. */
+const deviceInWords = ({ kind, adapter, software }: RunRecord["device"]): string =>
+  `${kind}, ${adapter}${kind === "webgpu" && software ? " (software adapter)" : ""}`
+
+/**
+ * A run for people: a line a step with its most telling metrics, then the tables that steps made, and
+ * the device.
+ */
 export const resultText = (record: RunRecord): string => {
   const steps = Object.entries(record.steps)
   const list = formatTable([
@@ -61,5 +68,5 @@ export const resultText = (record: RunRecord): string => {
   const tables = steps.flatMap(([id, { metrics }]) =>
     isJsonObject(metrics.table) ? [`${id}\n\n${stepTable(metrics.table)}`] : [],
   )
-  return [list, ...tables].join("\n\n")
+  return [list, ...tables, `device: ${deviceInWords(record.device)}`].join("\n\n")
 }

@@ -47,7 +47,7 @@ export const runFile = Effect.fnUntraced(function* <R>(
       yield* writeOut(
         options.json
           ? `${JSON.stringify(event.record, null, 2)}\n`
-          : `${resultText(event.record)}\n\nresults: ${event.folder}\n`,
+          : `${resultText(event.record)}\nresults: ${event.folder}\n`,
       )
     }),
   }).pipe(provideWithFlags(application, options))

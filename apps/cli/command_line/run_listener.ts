@@ -2,7 +2,7 @@ import type { RunEvent } from "@espalier/pipeline"
 import { Clock, Effect } from "effect"
 import { formatBar, makeMeter } from "./progress_meter.ts"
 import { errorLines, reportDefect } from "./report_error.ts"
-import { formatSeconds } from "./table.ts"
+import { formatReasons, formatSeconds } from "./table.ts"
 
 /** Where a listener writes. */
 export interface Screen {
@@ -44,7 +44,7 @@ export const makeRunListener = (screen: Screen) => {
         case "StepStarted": {
           meter = makeMeter()
           lastTold = now
-          const text = `[${event.index}/${event.steps}] ${event.id} (${event.use}): ${event.reasons.join(", ")}`
+          const text = `[${event.index}/${event.steps}] ${event.id} (${event.use}): ${formatReasons(event.reasons)}`
           return yield* screen.isTerminal ? Effect.andThen(line(text), paint("  …")) : line(text)
         }
         case "StepProgress": {

@@ -53,3 +53,13 @@ export const formatSeconds = (seconds: number): string => {
   if (minutes < 60) return `${minutes} min ${Math.round(seconds) % 60} s`
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
+
+const mostReasons = 2
+
+/** Why something runs, in a line: the first reasons, and how many more there are. */
+export const formatReasons = (reasons: ReadonlyArray<string>): string => {
+  const more = reasons.length - mostReasons
+  return more <= 1
+    ? reasons.join(", ")
+    : `${reasons.slice(0, mostReasons).join(", ")}, and ${more} more`
+}

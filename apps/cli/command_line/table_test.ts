@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { formatNumber, formatSeconds, formatTable } from "./table.ts"
+import { formatNumber, formatReasons, formatSeconds, formatTable } from "./table.ts"
 
 describe("formatTable", () => {
   it("sets numbers to the right and words to the left", () => {
@@ -49,6 +49,17 @@ describe("formatSeconds", () => {
       "2 min 0 s",
       "59 min 59 s",
       "2 h 1 min",
+    ])
+  })
+})
+
+describe("formatReasons", () => {
+  it("keeps a line short and counts what it leaves out", () => {
+    assert.deepStrictEqual([[], ["a"], ["a", "b", "c"], ["a", "b", "c", "d"]].map(formatReasons), [
+      "",
+      "a",
+      "a, b, c",
+      "a, b, and 2 more",
     ])
   })
 })

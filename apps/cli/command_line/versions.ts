@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto"
 import { readdirSync, readFileSync } from "node:fs"
+import { createRequire } from "node:module"
 import { dirname, join, relative, sep } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Schema } from "effect"
@@ -53,23 +54,27 @@ const packageFolder = (file: string): string => {
 const withoutEffectOnResults = ["@espalier/pipeline", "@espalier/runtime"]
 
 /**
- * The versions of the packages that results depend on. Run from source, a version is followed by a
- * hash of the sources: whoever changes the code gets new results, not the cached ones of before.
+ * The versions of the packages that results depend on, those of dependencies included. Run from
+ * source, a version is followed by a hash of the sources: whoever changes the code gets new results,
+ * not the cached ones of before.
  */
 export const packageVersions = (): Readonly<Record<string, string>> => {
   const here = fileURLToPath(import.meta.url)
   const fromSource = here.endsWith(".ts")
-  const own = packageFolder(here)
-  const manifest = readManifest(join(own, "package.json"))
-  const versionOf = (folder: string): [string, string] => {
-    const { name, version } = readManifest(join(folder, "package.json"))
+  const versions = new Map<string, string>()
+  const visit = (folder: string) => {
+    const { name, version, dependencies } = readManifest(join(folder, "package.json"))
+    if (versions.has(name)) return
     const exact = fromSource && !withoutEffectOnResults.includes(name)
-    return [name, exact ? `${version}+${sourceHash(folder)}` : version]
+    versions.set(name, exact ? `${version}+${sourceHash(folder)}` : version)
+    const require = createRequire(join(folder, "package.json"))
+    for (const dependency of Object.keys(dependencies ?? {})) {
+      if (!dependency.startsWith("@espalier/")) continue
+      visit(dirname(require.resolve(`${dependency}/package.json`)))
+    }
   }
-  const others = Object.keys(manifest.dependencies ?? {})
-    .filter((name) => name.startsWith("@espalier/"))
-    .map((name) => dirname(fileURLToPath(import.meta.resolve(`${name}/package.json`))))
-  return Object.fromEntries([own, ...others].map(versionOf))
+  visit(packageFolder(here))
+  return Object.fromEntries([...versions].toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 /** The version of this command. */

@@ -8,6 +8,8 @@ describe("packageVersions", () => {
   it("from source, names every package that results depend on with a hash of its sources", () => {
     const versions = packageVersions()
     assert.match(versions["@espalier/pruning"], /^\d+\.\d+\.\d+\+[0-9a-f]{12}$/)
+    // Not a dependency of this package, but of pruning.
+    assert.match(versions["@espalier/calibration"], /\+[0-9a-f]{12}$/)
     assert.match(versions["@espalier/cli"], /\+[0-9a-f]{12}$/)
     assert.match(versions["@espalier/pipeline"], /^\d+\.\d+\.\d+$/)
     assert.deepStrictEqual(packageVersions(), versions)

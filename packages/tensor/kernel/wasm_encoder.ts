@@ -314,7 +314,7 @@ export interface MemoryImport {
  *
  * @example
  * ```ts
- * const module = new Wasm.ModuleBuilder()
+ * const module = new WasmEncoder.ModuleBuilder()
  * const add = module.function(["i32", "i32"], ["i32"])
  * add.get(0).get(1).op("i32.add")
  * module.export("add", add)

@@ -83,7 +83,7 @@ const isFloat = (dtype: DType) => dtype === "f32" || dtype === "f16"
  *
  * @example
  * ```ts
- * const writer = new Wgsl.Writer([{ dtype: "f32", length: 4, access: "read_write" }], [0])
+ * const writer = new WgslBuilder.Writer([{ dtype: "f32", length: 4, access: "read_write" }], [0])
  * writer.line("b0[lane] = 1.0f;")
  * const code = writer.shader(4)
  * ```
