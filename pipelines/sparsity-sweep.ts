@@ -1,6 +1,5 @@
 // A pipeline in TypeScript: what each method costs as sparsity grows. Needs the data folder.
-// In a project of your own, import from "@espalier/pipeline".
-import { definePipeline } from "../packages/pipeline/mod.ts"
+import { definePipeline } from "@espalier/pipeline"
 
 const percentages = [10, 20, 30, 40, 50, 60]
 

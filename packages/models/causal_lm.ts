@@ -71,7 +71,28 @@ export interface CausalLM {
   ) => { readonly logits: T; readonly state: Tree }
 }
 
-/** Token ids [batch, length] to logits [batch, length, vocabulary]. */
+/**
+ * Token ids `i32` [batch, length] to logits [batch, length, vocabulary].
+ *
+ * @example
+ * ```ts
+ * import { Effect, Result } from "effect"
+ * import { Interpreter, Program, Spec } from "@espalier/tensor"
+ * import { forward, initializeLlama, makeLlama, makeLlamaConfig, parameterSpecs } from "@espalier/models"
+ *
+ * const config = Result.getOrThrow(makeLlamaConfig({
+ *   dimension: 8, hiddenDimension: 16, layers: 1, heads: 2, keyValueHeads: 1,
+ *   vocabularySize: 16, contextLength: 8,
+ * }))
+ * const fresh = initializeLlama(config, 0).pipe(Effect.provide(Interpreter.layer))
+ * const model = makeLlama(config, await Effect.runPromise(fresh))
+ * const inputs = { parameters: parameterSpecs(model), tokens: Spec.i32([2, 8]) }
+ * const program = Program.make("logits", inputs, ({ parameters, tokens }) =>
+ *   forward(model, parameters, tokens),
+ * )
+ * console.log(program.outputs.shape) // [ 2, 8, 16 ]
+ * ```
+ */
 export const forward = (model: CausalLM, parameters: Tree, tokens: T): T => {
   let hidden = model.embed(parameters, tokens)
   for (const block of model.blocks) {

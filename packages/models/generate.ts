@@ -43,10 +43,7 @@ export interface DecodeInputs {
 export const makeDecodeStep = (
   model: CausalLM,
   maxContext: number,
-): Program.Program<
-  DecodeInputs,
-  { readonly logits: Tensor.Tensor; readonly state: unknown }
-> =>
+): Program.Program<DecodeInputs, { readonly logits: Tensor.Tensor; readonly state: unknown }> =>
   Program.make(
     "decode",
     {

@@ -17,6 +17,8 @@ if (Result.isSuccess(opened)) {
 } else if (required) {
   throw opened.failure
 } else {
-  describe.skip(`float64 PyTorch on webgpu (skipped: ${opened.failure.message})`, () =>
-    it("needs a GPU, or ESPALIER_REQUIRE_WEBGPU=1 to take a software adapter", () => {}))
+  describe("float64 PyTorch on webgpu", () =>
+    it("needs a GPU, or ESPALIER_REQUIRE_WEBGPU=1 to take a software adapter", (context) => {
+      context.skip(opened.failure.message)
+    }))
 }

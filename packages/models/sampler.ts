@@ -16,7 +16,17 @@ const argmax = (values: ArrayLike<number>): number => {
   return best
 }
 
-/** A chooser of tokens with its own seeded stream of random numbers. */
+/**
+ * A chooser of tokens with its own seeded stream of random numbers.
+ *
+ * @example
+ * ```ts
+ * const greedy = makeSampler()
+ * greedy([0.1, 2, -1]) // 1
+ * const sample = makeSampler({ temperature: 0.8, topP: 0.9, seed: 7 })
+ * sample([0.1, 2, -1]) // 0 or 1
+ * ```
+ */
 export const makeSampler = (
   options: SamplingOptions = {},
 ): ((logits: ArrayLike<number>) => number) => {

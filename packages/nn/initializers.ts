@@ -4,7 +4,24 @@ import { Random, Tensor } from "@espalier/tensor"
 /** Makes the first value of one parameter. */
 export type Initializer = (key: Random.Key, shape: Shape) => Tensor.Tensor
 
-/** Normal numbers of the given standard deviation. */
+/**
+ * Normal numbers with mean 0 and the given standard deviation.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Interpreter, Program, Random, Tensor } from "@espalier/tensor"
+ * import { Initializers } from "@espalier/nn"
+ *
+ * const key = Random.fold(Random.key(0), "query")
+ * const values = Program.evaluate(() => Initializers.normal(0.02)(key, [4, 8])).pipe(
+ *   Effect.flatMap(Tensor.toArray),
+ *   Effect.scoped,
+ *   Effect.provide(Interpreter.layer),
+ * )
+ * console.log((await Effect.runPromise(values)).length) // 32
+ * ```
+ */
 export const normal =
   (deviation: number): Initializer =>
   (key, shape) =>

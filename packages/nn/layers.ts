@@ -15,18 +15,32 @@ type T = Tensor.Tensor
  */
 export const linear = (x: T, weight: T): T => Tensor.matmul(x, Tensor.transpose(weight))
 
-/** x / √(mean(x²) + ε) · gain over the last axis (Zhang & Sennrich 2019). */
+/**
+ * x / √(mean(x²) + ε) · gain over the last axis (Zhang & Sennrich 2019): x [..., width], gain
+ * [width].
+ */
 export const rmsNorm = (x: T, gain: T, epsilon: number): T => {
   const meanSquare = Tensor.mean(Tensor.square(x), [-1], { keepDims: true })
   return Tensor.mul(Tensor.mul(x, Tensor.rsqrt(Tensor.add(meanSquare, epsilon))), gain)
 }
 
-/** silu(x Wgateᵀ) ⊙ (x Wupᵀ): the inner half of a SwiGLU network (Shazeer 2020). */
+/** silu(gate) ⊙ up, of equal shapes: the inner half of a SwiGLU network (Shazeer 2020). */
 export const gatedActivation = (gate: T, up: T): T => Tensor.mul(Tensor.silu(gate), up)
 
 /**
  * Cosines and signed sines of the rotary embedding (Su et al. 2021) in the interleaved layout: pair
  * (2i, 2i + 1) of a head turns by `position · theta^(−2i/width)`. Both have shape [length, width].
+ *
+ * @example
+ * ```ts
+ * import { Program, Spec, Tensor } from "@espalier/tensor"
+ * import { Layers } from "@espalier/nn"
+ *
+ * const { cosine, sine } = Layers.rotaryTables(16, 8, 10000)
+ * Program.make("rotate", { query: Spec.f32([2, 4, 16, 8]) }, ({ query }) =>
+ *   Layers.rotate(query, Tensor.fromHost(cosine), Tensor.fromHost(sine)),
+ * )
+ * ```
  */
 export const rotaryTables = (
   length: number,
@@ -59,8 +73,20 @@ export const rotate = (x: T, cosine: T, sine: T): T => {
 const masked = -1e30
 
 /**
- * softmax(QKᵀ/√width + mask) V over [..., queries, width], [..., keys, width]. `visible` is a
- * `bool` tensor that broadcasts to [..., queries, keys].
+ * softmax(QKᵀ/√width + mask) V (Vaswani et al. 2017): query [..., queries, width], key and value
+ * [..., keys, width]. `visible` is a `bool` tensor that broadcasts to [..., queries, keys]; each query
+ * must see a key.
+ *
+ * @example
+ * ```ts
+ * import { Program, Spec } from "@espalier/tensor"
+ * import { Layers } from "@espalier/nn"
+ *
+ * const heads = Spec.f32([2, 4, 16, 8])
+ * Program.make("attention", { q: heads, k: heads, v: heads }, ({ q, k, v }) =>
+ *   Layers.attention(q, k, v, Layers.causalMask(16)),
+ * )
+ * ```
  */
 export const attention = (query: T, key: T, value: T, visible: T): T => {
   const scale = 1 / Math.sqrt(query.shape.at(-1)!)
@@ -72,7 +98,20 @@ export const attention = (query: T, key: T, value: T, visible: T): T => {
 export const causalMask = (length: number): T =>
   Tensor.lessEqual(Tensor.iota([length, length], 1), Tensor.iota([length, length], 0))
 
-/** −log softmax(logits)[target] of each row: logits [..., classes], targets `i32` [...]. */
+/**
+ * −log softmax(logits)[target] of each row, in nats: logits [..., classes], targets `i32` [...].
+ *
+ * @example
+ * ```ts
+ * import { Program, Spec, Tensor } from "@espalier/tensor"
+ * import { Layers } from "@espalier/nn"
+ *
+ * const inputs = { logits: Spec.f32([8, 10]), targets: Spec.i32([8]) }
+ * Program.make("loss", inputs, ({ logits, targets }) =>
+ *   Tensor.mean(Layers.crossEntropy(logits, targets)),
+ * )
+ * ```
+ */
 export const crossEntropy = (logits: T, targets: T): T => {
   const classes = logits.shape.at(-1)!
   const chosen = Tensor.equal(

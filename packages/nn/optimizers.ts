@@ -40,6 +40,16 @@ export interface AdamWOptions {
 /**
  * Adam with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2); with `weightDecay: 0`
  * it is Adam (Kingma & Ba 2015).
+ *
+ * @example
+ * ```ts
+ * import { Optimizers } from "@espalier/nn"
+ *
+ * // Matrices decay, gains do not.
+ * const decays = (_: string, shape: ReadonlyArray<number>) => shape.length > 1
+ * const optimizer = Optimizers.adamW({ secondDecay: 0.95, weightDecay: 0.1, decays })
+ * console.log(optimizer.slots) // [ "first", "second" ]
+ * ```
  */
 export const adamW = (options: AdamWOptions = {}): Optimizer => {
   const { firstDecay = 0.9, secondDecay = 0.999, epsilon = 1e-8, weightDecay = 0 } = options

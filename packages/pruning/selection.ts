@@ -21,7 +21,25 @@ const thresholdOf = (keys: T, count: number): T => {
   return threshold
 }
 
-/** True for the `count` smallest scores of each row; scores [rows, columns] ≥ 0. */
+/**
+ * True for the `count` smallest scores of each row, the first of equals first; scores `f32`
+ * [rows, columns] ≥ 0.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { HostArray, Interpreter, Program, Tensor } from "@espalier/tensor"
+ * import { smallestOfRow } from "@espalier/pruning"
+ *
+ * const scores = HostArray.make([1, 4], [3, 1, 2, 1])
+ * const found = Program.evaluate(() => smallestOfRow(Tensor.fromHost(scores), 2)).pipe(
+ *   Effect.flatMap(Tensor.toArray),
+ *   Effect.scoped,
+ *   Effect.provide(Interpreter.layer),
+ * )
+ * console.log(await Effect.runPromise(found)) // [ 0, 1, 0, 1 ]
+ * ```
+ */
 export const smallestOfRow = (scores: T, count: number): T => {
   const [rows, columns] = scores.shape as readonly [number, number]
   if (count <= 0) return Tensor.full([rows, columns], 0, "bool")
@@ -40,7 +58,10 @@ export const smallestOfRow = (scores: T, count: number): T => {
 export const smallestOfAll = (scores: T, count: number): T =>
   Tensor.reshape(smallestOfRow(Tensor.reshape(scores, [1, -1]), count), scores.shape)
 
-/** True for all but the `keep` largest of every `of` consecutive scores of a row. */
+/**
+ * True for all but the `keep` largest of every `of` consecutive scores of a row; of equals the last
+ * are kept. `of` divides the columns.
+ */
 export const smallestOfGroups = (scores: T, keep: number, of: number): T => {
   const [rows, columns] = scores.shape as readonly [number, number]
   const groups = columns / of
