@@ -38,7 +38,7 @@ const startOf = <P, B>({ parameters, optimizer }: TrainStepOptions<P, B>) => {
 /**
  * Minimises `loss` over `steps` batches. Reports progress, and goes on from the last checkpoint
  * of this `name` where the surrounding code provides a store for them: a resumed run gives the bits
- * that an unbroken one would have given. Parameters and optimiser state stay on the device.
+ * that an unbroken one would have given. An interrupted run saves what it has done. Parameters and optimiser state stay on the device.
  *
  * Fails with `NonFinite` as soon as the loss or the gradient is not a number.
  *
@@ -67,18 +67,27 @@ export const train = Effect.fn("train")(function* <P, B>(
   type Given = Parameters<Program.Compiled<TrainStepInputs<P, B>, unknown>>[0]
   const step = yield* Program.compile(makeTrainStep(options))
   const start = startOf(options)
-  const saved = Option.flatMap(yield* Checkpoint.load(name), (files) => decodeState(files, start))
-  const from = Option.getOrElse(saved, () => ({ step: 0, losses: [], norms: [], tree: start }))
+  const kept = Option.flatMap(yield* Checkpoint.load(name), (files) => decodeState(files, start))
+  const from = Option.getOrElse(kept, () => ({ step: 0, losses: [], norms: [], tree: start }))
   const losses: Array<number> = [...from.losses]
   const gradientNorms: Array<number> = [...from.norms]
   let state = (yield* DeviceArray.fromHostTree(from.tree)) as TrainStepState<
     P,
     DeviceArray.DeviceArray
   >
-  let lastSave = yield* Clock.currentTimeMillis
   const every = (options.checkpointSeconds ?? 20) * 1000
-
-  for (let at = from.step + 1; at <= steps; at++) {
+  let done = from.step
+  let saved = from.step
+  const save = Effect.suspend(() => {
+    if (saved === done) return Effect.void
+    saved = done
+    const files = Effect.map(DeviceArray.toHostTree(state), (tree) =>
+      encodeState({ step: done, losses, norms: gradientNorms, tree }),
+    )
+    return Effect.flatMap(files, (encoded) => Checkpoint.save(name, encoded))
+  })
+  // A step is done wholly or not at all, so that an interrupted run can still be saved.
+  const advance = Effect.fnUntraced(function* (at: number) {
     const batch = options.batch(at)
     const hyperparameters = optimizer.hyperparameters(at, options.learningRate(at))
     const result = yield* step({ state, batch, hyperparameters } as Given, { donate: ["state"] })
@@ -87,26 +96,29 @@ export const train = Effect.fn("train")(function* <P, B>(
     const [norm] = yield* DeviceArray.toArray(result.norm)
     DeviceArray.release([result.loss, result.norm])
     if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
+      const node = "the loss or its gradient"
       const hint = "Lower the learning rate or clip the gradients."
-      return yield* new NonFinite({
-        program: name,
-        node: "the loss or its gradient",
-        step: at,
-        hint,
-      })
+      return yield* new NonFinite({ program: name, node, step: at, hint })
     }
     losses.push(loss)
     gradientNorms.push(norm)
-    const note = `loss ${loss.toFixed(3)}`
-    yield* Progress.report({ task: name, completed: at, total: steps, unit: "steps", note })
-    const now = yield* Clock.currentTimeMillis
-    if (now - lastSave >= every && at < steps) {
-      const tree = yield* DeviceArray.toHostTree(state)
-      yield* Checkpoint.save(name, encodeState({ step: at, losses, norms: gradientNorms, tree }))
-      lastSave = now
+    done = at
+    return `loss ${loss.toFixed(3)}`
+  }, Effect.uninterruptible)
+
+  yield* Effect.gen(function* () {
+    let lastSave = yield* Clock.currentTimeMillis
+    while (done < steps) {
+      const note = yield* advance(done + 1)
+      yield* Progress.report({ task: name, completed: done, total: steps, unit: "steps", note })
+      const now = yield* Clock.currentTimeMillis
+      if (now - lastSave >= every && done < steps) {
+        yield* save
+        lastSave = now
+      }
+      yield* Effect.yieldNow
     }
-    yield* Effect.yieldNow
-  }
+  }).pipe(Effect.onInterrupt(() => Effect.ignore(save)))
   const parameters = (yield* DeviceArray.toHostTree(state.parameters)) as P
   yield* Checkpoint.clear(name)
   return { parameters, losses, gradientNorms }

@@ -70,33 +70,40 @@ for (const [name, device] of devices) {
       }).pipe(Effect.provide(device)),
     )
 
-    it.effect("goes on after an interruption with the bits of an unbroken run", () =>
-      Effect.gen(function* () {
-        const options = { ...regression, steps: 20, checkpointSeconds: 0 }
-        const unbroken = yield* train(options)
-        const store = makeMemoryCheckpoints()
-        const batches: Array<number> = []
-        const watched = train({
-          ...options,
-          batch: (step: number) => {
-            batches.push(step)
-            return batch(step)
-          },
-        }).pipe(Effect.provideService(Checkpoint, store))
-        const killed = watched.pipe(
-          Effect.provideService(Progress, {
-            report: ({ completed }) => (completed === 8 ? Effect.interrupt : Effect.void),
-          }),
-        )
-        assert.strictEqual((yield* Effect.exit(killed))._tag, "Failure")
-        batches.length = 0
-        const resumed = yield* watched
-        // Step 1 gives the shapes; 8 was reported, but killed before its checkpoint.
-        assert.deepStrictEqual(batches.slice(0, 3), [1, 8, 9])
-        assert.deepStrictEqual(resumed, unbroken)
-        assert.strictEqual((yield* store.load("regression"))._tag, "None")
-      }).pipe(Effect.provide(device)),
-    )
+    const stops = [
+      // A crash leaves the checkpoint of the step before; an interruption saves its own.
+      { how: "a crash", stop: Effect.die("crash"), checkpointSeconds: 0, next: 8 },
+      { how: "an interruption", stop: Effect.interrupt, checkpointSeconds: 3600, next: 9 },
+    ]
+    for (const { how, stop, checkpointSeconds, next } of stops) {
+      it.effect(`goes on after ${how} with the bits of an unbroken run`, () =>
+        Effect.gen(function* () {
+          const options = { ...regression, steps: 20, checkpointSeconds }
+          const unbroken = yield* train(options)
+          const store = makeMemoryCheckpoints()
+          const batches: Array<number> = []
+          const watched = train({
+            ...options,
+            batch: (step: number) => {
+              batches.push(step)
+              return batch(step)
+            },
+          }).pipe(Effect.provideService(Checkpoint, store))
+          const stopped = watched.pipe(
+            Effect.provideService(Progress, {
+              report: ({ completed }) => (completed === 8 ? stop : Effect.void),
+            }),
+          )
+          assert.strictEqual((yield* Effect.exit(stopped))._tag, "Failure")
+          batches.length = 0
+          const resumed = yield* watched
+          // Step 1 gives the shapes.
+          assert.deepStrictEqual(batches.slice(0, 3), [1, next, next + 1])
+          assert.deepStrictEqual(resumed, unbroken)
+          assert.strictEqual((yield* store.load("regression"))._tag, "None")
+        }).pipe(Effect.provide(device)),
+      )
+    }
 
     it.effect("stops with NonFinite where the loss diverges, and names the step", () =>
       Effect.gen(function* () {
