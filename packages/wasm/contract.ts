@@ -7,7 +7,6 @@ import { access, dependencies } from "./dependencies.ts"
 import type { KernelModule } from "./emitter.ts"
 import { denseIndex } from "./loops.ts"
 import { compileMap } from "./map.ts"
-import { simplify, substitute } from "./simplify.ts"
 
 /**
  * A matrix product as the templates see it: `rows` × `columns` results, columns in the lanes. Which
@@ -38,7 +37,7 @@ const joinBatch = (kernel: Ir.ContractKernel): Ir.ContractKernel => {
   if (batch.length === 0 || batch.some((_, index) => used.has(index))) return kernel
   const rows = batch.reduce((total, extent) => total * extent, m)
   const joined: Ir.ContractKernel = { ...kernel, batch: [], m: rows }
-  return substitute(joined, (builder) => [
+  return Ir.substitute(joined, (builder) => [
     ...builder.delinearize(builder.variable(0, rows), [...batch, m]),
     builder.variable(1, n),
     builder.variable(2, k),
@@ -64,7 +63,7 @@ const withoutInner = (kernel: Ir.ContractKernel): Ir.MapKernel => {
 /** Writes a contract kernel. */
 export const compileContract = (module: KernelModule, source: Ir.ContractKernel): Template => {
   if (source.k === 0) return { stages: compileMap(module, withoutInner(source)) }
-  const { kernel, builder } = simplify(joinBatch(source))
+  const { kernel, builder } = Ir.collapseLoops(joinBatch(source))
   const { batch, m, n, k, outputs } = kernel
   const index = denseIndex(builder, [...batch, m, n])
   const first = batch.length

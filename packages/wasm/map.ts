@@ -1,4 +1,4 @@
-import type { Ir } from "@espalier/tensor"
+import { Ir } from "@espalier/tensor"
 import { access } from "./dependencies.ts"
 import type { KernelModule } from "./emitter.ts"
 import { Evaluator } from "./expression_compiler.ts"
@@ -14,11 +14,10 @@ import {
   vectorLoop,
   weight,
 } from "./loops.ts"
-import { simplify } from "./simplify.ts"
 
 /** Writes a map kernel: all loops but one around a vectorised innermost loop. */
 export const compileMap = (module: KernelModule, source: Ir.MapKernel): ReadonlyArray<Stage> => {
-  const { kernel, builder } = simplify(source)
+  const { kernel, builder } = Ir.collapseLoops(source)
   const { loops, outputs } = kernel
   const roots = outputs.map((output) => output.value)
   const index = denseIndex(builder, loops)

@@ -1,4 +1,4 @@
-import type { Ir } from "@espalier/tensor"
+import { Ir } from "@espalier/tensor"
 import { Accumulators, isCommutative } from "./combine.ts"
 import type { Template } from "./compile_kernel.ts"
 import type { Access } from "./dependencies.ts"
@@ -9,7 +9,6 @@ import { denseIndex, loadsOf, nest, product, splitLoop, vectorCost, weight } fro
 import { blockElements, compileBlocked } from "./reduce_blocks.ts"
 import type { Loop, Plan } from "./reduce_folds.ts"
 import { finish, foldInLanes, foldInOrder, hoist, loopsOver, vectorLast } from "./reduce_folds.ts"
-import { simplify } from "./simplify.ts"
 
 /** The variable to put in the lanes, and what an element then costs. */
 const chooseVector = (
@@ -41,8 +40,8 @@ const chooseVector = (
 
 /** Writes a reduce kernel: the lanes run along a reduce loop, or along an output loop. */
 export const compileReduce = (module: KernelModule, source: Ir.ReduceKernel): Template => {
-  const simplified = simplify(source)
-  const { kernel, builder } = simplified
+  const collapsed = Ir.collapseLoops(source)
+  const { kernel, builder } = collapsed
   const { loops, reduceLoops, outputs, combine } = kernel
   const index = denseIndex(builder, loops)
   const stores = outputs.map((output) => access(output.operand, index))
@@ -51,7 +50,7 @@ export const compileReduce = (module: KernelModule, source: Ir.ReduceKernel): Te
   const size = product(reduceLoops)
   const few = product(loops) < 8 && size >= 4 * blockElements
   if (few && inLanes && isCommutative(combine)) {
-    return compileBlocked(module, simplified, vector, cost)
+    return compileBlocked(module, collapsed, vector, cost)
   }
   const emitter = module.kernel("reduce", kernel.operands)
   const evaluator = new Evaluator(emitter, vector)

@@ -7,7 +7,6 @@ import { Evaluator } from "./expression_compiler.ts"
 import { denseIndex, nest, product } from "./loops.ts"
 import type { Plan } from "./reduce_folds.ts"
 import { finish, foldInLanes, hoist, loopsOver, vectorLast } from "./reduce_folds.ts"
-import type { Simplified } from "./simplify.ts"
 
 /** Reductions to few outputs are cut into blocks of about so many elements, whatever the threads. */
 export const blockElements = 16384
@@ -15,7 +14,7 @@ export const blockElements = 16384
 /** Reduction to few outputs: blocks of the first reduce loop to partial results, then those in order. */
 export const compileBlocked = (
   module: KernelModule,
-  { kernel, builder }: Simplified<Ir.ReduceKernel>,
+  { kernel, builder }: Ir.Collapsed<Ir.ReduceKernel>,
   vector: number,
   cost: number,
 ): Template => {

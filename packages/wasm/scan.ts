@@ -1,4 +1,4 @@
-import type { Ir } from "@espalier/tensor"
+import { Ir } from "@espalier/tensor"
 import { Accumulators } from "./combine.ts"
 import { access } from "./dependencies.ts"
 import type { KernelModule } from "./emitter.ts"
@@ -15,11 +15,10 @@ import {
   vectorLoop,
   weight,
 } from "./loops.ts"
-import { simplify } from "./simplify.ts"
 
 /** Writes a scan kernel: in order along the axis, rows in the lanes. */
 export const compileScan = (module: KernelModule, source: Ir.ScanKernel): ReadonlyArray<Stage> => {
-  const { kernel, builder } = simplify(source)
+  const { kernel, builder } = Ir.collapseLoops(source)
   const { loops, length, elements, combine, outputs } = kernel
   const values = outputs.map((output) => output.value)
   const index = denseIndex(builder, [...loops, length])

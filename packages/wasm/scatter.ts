@@ -1,10 +1,9 @@
-import type { Ir } from "@espalier/tensor"
+import { Ir } from "@espalier/tensor"
 import { access } from "./dependencies.ts"
 import type { Bound, KernelModule } from "./emitter.ts"
 import { Evaluator } from "./expression_compiler.ts"
 import type { Stage } from "./loops.ts"
 import { vectorLoop, weight } from "./loops.ts"
-import { simplify } from "./simplify.ts"
 
 /** Rows at least this wide are shared between threads by columns, others by rows. */
 const wideRow = 64
@@ -14,7 +13,7 @@ export const compileScatter = (
   module: KernelModule,
   source: Ir.ScatterKernel,
 ): ReadonlyArray<Stage> => {
-  const { kernel, builder } = simplify(source)
+  const { kernel, builder } = Ir.collapseLoops(source)
   const { updates, rows, inner, row, value, mode, initial } = kernel
   const output = kernel.outputs[0].operand
   const { dtype } = kernel.operands[output]

@@ -16,7 +16,9 @@ export const errorLines = (message: string, hint: string = reportHint): string =
   const lines = message.split("\n")
   const hints = hint === "" ? [] : hint.split("\n")
   if (lines.length === hints.length) {
-    return lines.map((line, i) => `error: ${line}\nhint: ${hints[i]}\n`).join("")
+    // Several failures with one remedy are told it once, after the last of them.
+    const remedy = (i: number) => (hints[i] === hints[i + 1] ? "" : `hint: ${hints[i]}\n`)
+    return lines.map((line, i) => `error: ${line}\n${remedy(i)}`).join("")
   }
   const told = hints.map((line) => `hint: ${line}\n`).join("")
   return `error: ${lines.join("\n       ")}\n${told}`

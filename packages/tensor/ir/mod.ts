@@ -1,4 +1,6 @@
 /** The kernel IR: what every device reads. */
+export { collapseLoops, substitute } from "./collapse.ts"
+export type { Collapsed } from "./collapse.ts"
 export type * from "./expression.ts"
 export { children, dependsOn, linearForm, reachable, strideOf } from "./expression.ts"
 export { ExpressionBuilder } from "./expression_builder.ts"

@@ -1,10 +1,10 @@
 import type { DType } from "../dtype.ts"
+import { collapseLoops } from "../ir/collapse.ts"
 import type { Expression } from "../ir/expression.ts"
 import { ExpressionBuilder } from "../ir/expression_builder.ts"
 import type { Kernel, Operand } from "../ir/kernel.ts"
 import type { Attributes, LowerContext } from "../ops/operation.ts"
 import { sameShape, sizeOf } from "../shape.ts"
-import { collapseLoops } from "./collapse.ts"
 import { isZeros } from "./fusion.ts"
 import type { GraphNode } from "./graph.ts"
 
@@ -127,7 +127,7 @@ export const lowerNode = (
     anchor === undefined
       ? lowerMap(lowering, target, output)
       : lowerAnchor(lowering, target, anchor, output)
-  return { kernel: collapseLoops(kernel), buffers: lowering.buffers }
+  return { kernel: collapseLoops(kernel).kernel, buffers: lowering.buffers }
 }
 
 const lowerMap = (lowering: KernelLowering, target: GraphNode, output: number): Kernel => {

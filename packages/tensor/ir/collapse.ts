@@ -1,15 +1,20 @@
-import { Ir } from "@espalier/tensor"
+import type { Expression } from "./expression.ts"
+import { reachable } from "./expression.ts"
+import { ExpressionBuilder } from "./expression_builder.ts"
+import { rewrite as rewriteIn } from "./rewrite.ts"
+import type { Kernel } from "./kernel.ts"
+import { roots } from "./kernel.ts"
 
 /** A kernel whose loops were joined where they walk memory as one, with the builder it lives in. */
-export interface Simplified<K extends Ir.Kernel> {
+export interface Collapsed<K extends Kernel> {
   readonly kernel: K
-  readonly builder: Ir.ExpressionBuilder
+  readonly builder: ExpressionBuilder
 }
 
-type Rewrite = (expression: Ir.Expression) => Ir.Expression
+type Rewrite = (expression: Expression) => Expression
 
 /** The kernel with every expression rewritten. */
-const mapExpressions = <K extends Ir.Kernel>(kernel: K, rewrite: Rewrite): K => {
+const mapExpressions = <K extends Kernel>(kernel: K, rewrite: Rewrite): K => {
   const outputs = kernel.outputs.map((o) => ({ operand: o.operand, value: rewrite(o.value) }))
   switch (kernel.kind) {
     case "map":
@@ -30,26 +35,26 @@ const mapExpressions = <K extends Ir.Kernel>(kernel: K, rewrite: Rewrite): K => 
 }
 
 /** Replaces the variables of a kernel by expressions over new ones, in a builder of their own. */
-export const substitute = <K extends Ir.Kernel>(
+export const substitute = <K extends Kernel>(
   kernel: K,
-  variables: (builder: Ir.ExpressionBuilder) => ReadonlyArray<Ir.Expression>,
-): Simplified<K> => {
-  const builder = new Ir.ExpressionBuilder()
+  variables: (builder: ExpressionBuilder) => ReadonlyArray<Expression>,
+): Collapsed<K> => {
+  const builder = new ExpressionBuilder()
   const values = variables(builder)
-  const rewrite = Ir.rewrite(builder, (node) =>
+  const rewrite = rewriteIn(builder, (node) =>
     node.kind === "variable" ? values[node.index] : undefined,
   )
   return { kernel: mapExpressions(kernel, rewrite), builder }
 }
 
-const divisions = (kernel: Ir.Kernel): number =>
-  Ir.reachable(Ir.roots(kernel)).filter(
+const divisions = (kernel: Kernel): number =>
+  reachable(roots(kernel)).filter(
     (node) =>
       node.kind === "binary" && (node.function === "divide" || node.function === "remainder"),
   ).length
 
 /** Groups of neighbouring loops that may be joined with each other, as lists of extents. */
-const groupsOf = (kernel: Ir.Kernel): ReadonlyArray<ReadonlyArray<number>> => {
+const groupsOf = (kernel: Kernel): ReadonlyArray<ReadonlyArray<number>> => {
   switch (kernel.kind) {
     case "map":
       return [kernel.loops]
@@ -64,7 +69,7 @@ const groupsOf = (kernel: Ir.Kernel): ReadonlyArray<ReadonlyArray<number>> => {
   }
 }
 
-const withGroups = <K extends Ir.Kernel>(
+const withGroups = <K extends Kernel>(
   kernel: K,
   groups: ReadonlyArray<ReadonlyArray<number>>,
 ): K => {
@@ -82,14 +87,14 @@ const withGroups = <K extends Ir.Kernel>(
 }
 
 /** Rewrites a kernel for other loops; `position` gives each old variable in terms of the new ones. */
-const regroup = <K extends Ir.Kernel>(
+const regroup = <K extends Kernel>(
   kernel: K,
   groups: ReadonlyArray<ReadonlyArray<number>>,
-  position: (builder: Ir.ExpressionBuilder) => ReadonlyArray<Ir.Expression>,
-): Simplified<K> => substitute(withGroups(kernel, groups), position)
+  position: (builder: ExpressionBuilder) => ReadonlyArray<Expression>,
+): Collapsed<K> => substitute(withGroups(kernel, groups), position)
 
 /** Drops loops of one round (their variable is the constant 0 already). */
-const dropSingle = <K extends Ir.Kernel>(kernel: K): Simplified<K> => {
+const dropSingle = <K extends Kernel>(kernel: K): Collapsed<K> => {
   const groups = groupsOf(kernel)
   const droppable = (group: number, extent: number): boolean =>
     extent === 1 && kernel.kind !== "scatter" && (group === 0 || kernel.kind === "reduce")
@@ -105,7 +110,7 @@ const dropSingle = <K extends Ir.Kernel>(kernel: K): Simplified<K> => {
 }
 
 /** Joins loop `at` of a group with the one after it. */
-const join = <K extends Ir.Kernel>(kernel: K, group: number, at: number): Simplified<K> => {
+const join = <K extends Kernel>(kernel: K, group: number, at: number): Collapsed<K> => {
   const groups = groupsOf(kernel)
   const joined = groups.map((extents, i) =>
     i === group
@@ -126,16 +131,21 @@ const join = <K extends Ir.Kernel>(kernel: K, group: number, at: number): Simpli
   })
 }
 
-/** Joins neighbouring loops as long as no index gets more complicated by it. */
-export const simplify = <K extends Ir.Kernel>(kernel: K): Simplified<K> => {
+/**
+ * Fewer, longer loops: drops loops of one iteration and joins neighbours, the inner ones first,
+ * wherever the addresses stay as simple as they were. A contiguous elementwise kernel ends with a
+ * single loop.
+ */
+export const collapseLoops = <K extends Kernel>(kernel: K): Collapsed<K> => {
   let best = dropSingle(kernel)
-  const groupCount = groupsOf(kernel).length
-  for (let group = 0; group < groupCount; group++) {
-    let at = 0
-    while (at + 1 < groupsOf(best.kernel)[group].length) {
+  let before = divisions(best.kernel)
+  for (const group of groupsOf(kernel).keys()) {
+    for (let at = groupsOf(best.kernel)[group].length - 2; at >= 0; at--) {
       const joined = join(best.kernel, group, at)
-      if (divisions(joined.kernel) <= divisions(best.kernel)) best = joined
-      else at++
+      const after = divisions(joined.kernel)
+      if (after > before) continue
+      best = joined
+      before = after
     }
   }
   return best
