@@ -108,11 +108,11 @@ export const train = Effect.fn("train")(function* <P, B>(
 
   yield* Effect.gen(function* () {
     let lastSave = yield* Clock.currentTimeMillis
-    while (done < steps) {
-      const note = yield* advance(done + 1)
-      yield* Progress.report({ task: name, completed: done, total: steps, unit: "steps", note })
+    for (let at = from.step + 1; at <= steps; at++) {
+      const note = yield* advance(at)
+      yield* Progress.report({ task: name, completed: at, total: steps, unit: "steps", note })
       const now = yield* Clock.currentTimeMillis
-      if (now - lastSave >= every && done < steps) {
+      if (now - lastSave >= every && at < steps) {
         yield* save
         lastSave = now
       }
