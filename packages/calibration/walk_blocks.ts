@@ -77,17 +77,9 @@ const gather = Effect.fnUntraced(function* (
   statistic: Statistic,
   programs: ReadonlyMap<number, BlockPrograms>,
 ) {
-  const zeros = Object.entries(statisticSpecs(block, statistic)).map(([name, { shape, dtype }]) => {
-    const length = shape.reduce((product, extent) => product * extent, 1)
-    return [
-      name,
-      HostArray.make(
-        shape,
-        Array.from({ length }, () => 0),
-        dtype,
-      ),
-    ] as const
-  })
+  const zeros = Object.entries(statisticSpecs(block, statistic)).map(
+    ([name, { shape, dtype }]) => [name, HostArray.zeros(shape, dtype)] as const,
+  )
   let statistics: Arrays = yield* DeviceArray.fromHostTree(Object.fromEntries(zeros))
   for (const { size, hidden } of batches) {
     const { observe } = programs.get(size)!(block)

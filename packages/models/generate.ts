@@ -57,14 +57,9 @@ export const makeDecodeStep = (
 
 /** The decoding state before the first token: zeros. */
 const emptyState = (model: CausalLM, maxContext: number): unknown =>
-  Tree.map<Spec, HostArray.HostArray, unknown>(model.stateSpec(maxContext), ({ shape, dtype }) => {
-    const length = shape.reduce((product, extent) => product * extent, 1)
-    return HostArray.make(
-      shape,
-      Array.from({ length }, () => 0),
-      dtype,
-    )
-  })
+  Tree.map<Spec, HostArray.HostArray, unknown>(model.stateSpec(maxContext), ({ shape, dtype }) =>
+    HostArray.zeros(shape, dtype),
+  )
 
 /**
  * Continues a prompt token by token, with a key-value cache that is updated in place. Ends after

@@ -43,3 +43,16 @@ export const make = (
   data.set(values)
   return { shape, dtype, data }
 }
+
+/**
+ * An array of zeros, such as an accumulator or a key-value cache before its first use.
+ *
+ * @example
+ * ```ts
+ * import { HostArray } from "@espalier/tensor"
+ *
+ * const cache = HostArray.zeros([512, 32])
+ * ```
+ */
+export const zeros = (shape: ReadonlyArray<number>, dtype: DType = "f32"): HostArray =>
+  make(shape, allocate(dtype, sizeOf(shape)), dtype)
