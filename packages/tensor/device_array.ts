@@ -64,17 +64,13 @@ export const ownerOf = (scope: Scope.Scope): Effect.Effect<Set<DeviceArray>> =>
     return Effect.as(Scope.addFinalizer(scope, free), owned)
   })
 
-/** Fails with `ArrayGone` when the array was donated, released or outlived its scope. */
-export const requireLive = (array: DeviceArray): Effect.Effect<DeviceArray, ArrayGone> =>
-  array.gone === undefined
-    ? Effect.succeed(array)
-    : Effect.fail(
-        new ArrayGone({
-          shape: array.shape,
-          reason: array.gone,
-          hint: "Use the array that the program returned, or do not donate this one.",
-        }),
-      )
+/** What using an array fails with that was donated, released or outlived its scope. */
+export const goneError = ({ shape, gone }: DeviceArray): ArrayGone =>
+  new ArrayGone({
+    shape,
+    reason: gone ?? "it is gone",
+    hint: "Use the array that the program returned, or do not donate this one.",
+  })
 
 /**
  * Copies a host array into device memory. The array belongs to the current scope.
@@ -122,7 +118,7 @@ export const fromHostTree = <T>(
 export const toHost = Effect.fn("DeviceArray.toHost")(function* (
   array: DeviceArray,
 ): Effect.fn.Return<HostArray, ArrayGone | DeviceLost> {
-  yield* requireLive(array)
+  if (array.gone !== undefined) return yield* goneError(array)
   const data = yield* array.device.read(array.buffer, array.dtype, sizeOf(array.shape))
   return { shape: array.shape, dtype: array.dtype, data }
 })

@@ -1,8 +1,8 @@
 import { byteSize, isFloat } from "./dtype.ts"
 import type { Expression } from "./ir/expression.ts"
 import { reachable } from "./ir/expression.ts"
-import type { Kernel } from "./ir/kernel.ts"
-import { outputExtents, variableExtents } from "./ir/kernel.ts"
+import type { Kernel, RowStage } from "./ir/kernel.ts"
+import { outputExtents, stageExtents, variableExtents } from "./ir/kernel.ts"
 import type { Schedule, ScheduleBuffer } from "./ir/schedule.ts"
 import type { Program } from "./program.ts"
 import { sizeOf } from "./shape.ts"
@@ -24,7 +24,24 @@ const flopsOf = (roots: ReadonlyArray<Expression>): number =>
     return node.kind === "binary" && isFloat(node.left.dtype)
   }).length
 
+const countStageFlops = (stage: RowStage, extents: ReadonlyArray<number>): number => {
+  const finish = flopsOf(stage.outputs.map((output) => output.value))
+  if (stage.kind === "map") return sizeOf(extents) * finish
+  const each = flopsOf(stage.elements) + flopsOf(stage.combine.result)
+  const outputs = sizeOf(extents.slice(0, extents.length - stage.reduceLoops.length))
+  return sizeOf(extents) * each + outputs * finish
+}
+
 const countFlops = (kernel: Kernel): number => {
+  if (kernel.kind === "rows") {
+    return kernel.stages.reduce(
+      (total, stage) => total + countStageFlops(stage, stageExtents(kernel, stage)),
+      0,
+    )
+  }
+  if (kernel.kind === "custom") {
+    return kernel.reference.steps.reduce((total, step) => total + countFlops(step.kernel), 0)
+  }
   const all = sizeOf(variableExtents(kernel))
   const finish = flopsOf(kernel.outputs.map((output) => output.value))
   switch (kernel.kind) {
@@ -84,6 +101,13 @@ const loopsText = (kernel: Kernel): string => {
       return `${extentsText([...kernel.batch, kernel.m, kernel.n])} over ${kernel.k}`
     case "scatter":
       return `${kernel.updates}×${kernel.inner} into ${kernel.rows} rows`
+    case "rows":
+      return `${extentsText(kernel.loops)} rows in ${kernel.stages.length} stages`
+    case "custom":
+      return kernel.operands
+        .filter(({ access }) => access === "write")
+        .map(({ length }) => String(length))
+        .join(", ")
   }
 }
 

@@ -24,13 +24,10 @@ describe("Program.explain", () => {
     }))
     expect(text).toMatchInlineSnapshot(`
       "
-      layer: 6 kernels, reads 112.6 KiB, writes 24.5 KiB, 563.2 kFLOP, arena 16.3 KiB
-        reduce    sum+mul             1 over 8192     reads 32.0 KiB  writes 4 B      16.4 kFLOP   x scale → norm
-        contract  matmul+add+mul+erf  64×32 over 128  reads 48.1 KiB  writes 8.0 KiB  536.6 kFLOP  x w b → t6
-        reduce    max                 64 over 32      reads 8.0 KiB   writes 256 B    2.0 kFLOP    t6 → t7
-        map       sub+exp             64×32           reads 8.3 KiB   writes 8.0 KiB  4.1 kFLOP    t6 t7 → t8
-        reduce    sum                 64 over 32      reads 8.0 KiB   writes 256 B    2.0 kFLOP    t8 → t9
-        map       div                 64×32           reads 8.3 KiB   writes 8.0 KiB  2.0 kFLOP    t8 t9 → y
+      layer: 3 kernels, reads 88.1 KiB, writes 16.0 KiB, 563.3 kFLOP, arena 8.0 KiB
+        reduce    sum+mul                  1 over 8192          reads 32.0 KiB  writes 4 B      16.4 kFLOP   x scale → norm
+        contract  matmul+add+mul+erf       64×32 over 128       reads 48.1 KiB  writes 8.0 KiB  536.6 kFLOP  x w b → t6
+        rows      max+sub+exp+sum+div+mul  64 rows in 4 stages  reads 8.0 KiB   writes 8.0 KiB  10.3 kFLOP   t6 → y
       "
     `)
   })

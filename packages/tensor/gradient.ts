@@ -1,15 +1,15 @@
 import { isFloat } from "./dtype.ts"
-import { DTypeError, NoGradient, ShapeError } from "./errors.ts"
-import { zeros, full } from "./ops/composite.ts"
-import { add } from "./ops/pointwise.ts"
-import { topological } from "./schedule/graph.ts"
+import { DTypeError, ShapeError } from "./errors.ts"
+import { anew, graft } from "./ops/checkpoint.ts"
+import { full, zeros } from "./ops/composite.ts"
+import { pullback } from "./pullback.ts"
 import type { Tensor } from "./tensor.ts"
 import type { Mapped } from "./tree.ts"
 import * as Tree from "./tree.ts"
 
 /**
- * Gradients of the scalar `output` with respect to `inputs`, as further nodes of the same graph
- * (reverse mode). Where nothing flows back the gradient is zeros.
+ * Gradients of the scalar `output` with respect to `inputs`. Where nothing flows back the gradient
+ * is zeros.
  */
 export const gradients = (output: Tensor, inputs: ReadonlyArray<Tensor>): ReadonlyArray<Tensor> => {
   if (output.shape.length !== 0) {
@@ -27,30 +27,8 @@ export const gradients = (output: Tensor, inputs: ReadonlyArray<Tensor>): Readon
       problem: "needs a float",
     })
   }
-  const order = topological([output])
-  const wanted = new Set(inputs)
-  const needed = new Set<Tensor>()
-  for (const node of order) {
-    if (wanted.has(node) || node.inputs.some((input) => needed.has(input))) needed.add(node)
-  }
-  const adjoints = new Map<Tensor, Tensor>([[output, full([], 1, output.dtype)]])
-  for (const node of order.toReversed()) {
-    const adjoint = adjoints.get(node)
-    if (adjoint === undefined || !needed.has(node) || node.inputs.length === 0) continue
-    const { gradient, name } = node.operation
-    if (gradient === null) {
-      const depends = node.inputs.some((input) => needed.has(input) && isFloat(input.dtype))
-      if (!depends) continue
-      throw new NoGradient({ operation: name, hint: "Wrap its input in stopGradient." })
-    }
-    for (const [i, flow] of gradient(adjoint, node, node.attributes).entries()) {
-      const input = node.inputs[i]
-      if (flow === undefined || !needed.has(input)) continue
-      const before = adjoints.get(input)
-      adjoints.set(input, before === undefined ? flow : add(before, flow))
-    }
-  }
-  return inputs.map((input) => adjoints.get(input) ?? zeros(input.shape, input.dtype))
+  const found = pullback([output], [full([], 1, output.dtype)], inputs)
+  return inputs.map((input, i) => found[i] ?? zeros(input.shape, input.dtype))
 }
 
 /**
@@ -78,3 +56,38 @@ export const grad =
   <T>(f: (tree: T) => Tensor) =>
   (tree: T): Mapped<T, Tensor, Tensor> =>
     valueAndGrad(f)(tree).grads
+
+/**
+ * `f` with less memory for its gradient: nothing that lies between the tree and the results is kept,
+ * it is computed again on the way back (Chen et al. 2016). Values and gradients are those of `f`.
+ * Around each block of a deep model it turns memory for all blocks into memory for one.
+ *
+ * @example
+ * ```ts
+ * import { Grad, Program, Spec, Tensor } from "@espalier/tensor"
+ *
+ * const block = Grad.checkpoint((x: Tensor.Tensor) => Tensor.tanh(Tensor.exp(Tensor.sin(x))))
+ * const program = Program.make("slope", { x: Spec.f32([8]) }, ({ x }) =>
+ *   Grad.grad((x: Tensor.Tensor) => Tensor.sum(block(block(x))))(x),
+ * )
+ * ```
+ */
+export const checkpoint =
+  <T, O>(f: (tree: T) => O) =>
+  (tree: T): O => {
+    const inputs = Tree.leaves<Tensor>(tree)
+    const made = f(tree)
+    let again: ReadonlyArray<Tensor> | undefined
+    let copies: ReadonlyArray<Tensor> = []
+    /** The results once more, traced when the first gradient asks for them. */
+    const recompute = (): ReadonlyArray<Tensor> => {
+      if (again !== undefined) return again
+      copies = inputs.map(anew)
+      again = Tree.leaves<Tensor>(f(Tree.fill<Tensor, Tensor, T>(tree, copies) as T))
+      return again
+    }
+    const results = Tree.leaves<Tensor>(made).map((result, i) =>
+      graft(result, inputs, (gradient) => pullback([recompute()[i]], [gradient], copies)),
+    )
+    return Tree.fill<Tensor, Tensor, O>(made, results) as O
+  }

@@ -124,6 +124,8 @@ it.effect("the gradient of a cast between floats is cast back", () =>
 describe("the gradient of functions made of them is the slope", () => {
   for (const [i, { name, inputs, build }] of composites.entries()) {
     if (name.includes("gradient") || name.includes("bits") || name.includes("row update")) continue
+    // Programs of whole numbers have none.
+    if (!inputs.some(({ dtype }) => isFloat(dtype)) && inputs.length > 0) continue
     it.effect(name, () =>
       checkGradient(
         inputs,
@@ -257,10 +259,11 @@ describe("Grad", () => {
     Program.make("test", { x: f32s(3) }, ({ x }) => build(x))
 
   it("names the operation that has no gradient, and what to do", () => {
-    const rows = (x: Tensor) => T.updateRows(x, T.iota([1], 0), T.slice(x, [0], [1]))
+    const negate = operations.find(({ name }) => name === "neg")!
+    const rows = (x: Tensor) => apply({ ...negate, gradient: null }, [x], {})
     const error = catchError(trace((x) => Grad.gradients(T.sum(rows(x)), [x])))
     assert.instanceOf(error, NoGradient)
-    assert.strictEqual(error.message, "updateRows has no gradient. Wrap its input in stopGradient.")
+    assert.strictEqual(error.message, "neg has no gradient. Wrap its input in stopGradient.")
     // Where nothing wanted lies behind it, it does not matter.
     trace((x) => Grad.gradients(T.sum(T.mul(T.stopGradient(rows(x)), x)), [x]))()
   })

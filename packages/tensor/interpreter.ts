@@ -7,6 +7,7 @@ import { kernelToJavaScript } from "./interpreter_code.ts"
 import * as Scalar from "./ir/evaluate_scalar.ts"
 import type { Kernel } from "./ir/kernel.ts"
 import { printKernel } from "./ir/print.ts"
+import { executionOrder, expandCustom } from "./schedule/expand.ts"
 
 /** Floats of every width are `f64` here; integers keep their 32 bits. */
 const store = (dtype: DType, length: number): HostData =>
@@ -58,10 +59,12 @@ const make = (): DeviceService => {
       liveBytes -= buffer.bytes
       data(buffer).fill(Number.NaN)
     },
-    compile: (schedule) =>
+    compile: (given) =>
       Effect.acquireRelease(
         Effect.sync(() => {
           programs++
+          const schedule = expandCustom(given, () => false)
+          const order = executionOrder(schedule)
           const kernels = schedule.steps.map((step) => compileKernel(step.kernel))
           const own = schedule.buffers.map((buffer) => {
             if (buffer.role === "input" || buffer.role === "output") return undefined
@@ -74,10 +77,10 @@ const make = (): DeviceService => {
               const memory = own.map((buffer) => buffer?.data)
               schedule.inputs.forEach((id, i) => (memory[id] = data(inputs[i])))
               schedule.outputs.forEach((id, i) => (memory[id] = data(outputs[i])))
-              for (const [i, step] of schedule.steps.entries()) {
+              for (const i of order) {
                 dispatches++
                 kernels[i](
-                  step.buffers.map((id) => memory[id]!),
+                  schedule.steps[i].buffers.map((id) => memory[id]!),
                   Scalar,
                 )
               }

@@ -2,8 +2,8 @@ import type { DType } from "./dtype.ts"
 import { isFloat } from "./dtype.ts"
 import type { Expression } from "./ir/expression.ts"
 import { reachable } from "./ir/expression.ts"
-import type { Combine, Kernel } from "./ir/kernel.ts"
-import { variableExtents } from "./ir/kernel.ts"
+import type { Combine, Kernel, Output, RowsKernel } from "./ir/kernel.ts"
+import { stageExtents, variableExtents } from "./ir/kernel.ts"
 
 /**
  * Kernel IR as the source text of a JavaScript function of `buffers` (one typed array an operand)
@@ -130,7 +130,11 @@ class Code {
   }
 }
 
-const store = (code: Code, kernel: Kernel, position: string): void => {
+const store = (
+  code: Code,
+  kernel: { readonly outputs: ReadonlyArray<Output> },
+  position: string,
+): void => {
   for (const output of kernel.outputs) {
     const value = code.value(output.value)
     code.line(`b${output.operand}[${position}] = ${value}`)
@@ -155,8 +159,45 @@ const start = (code: Code, combine: Combine): void =>
 const finish = (code: Code, combine: Combine): void =>
   combine.dtypes.forEach((_, i) => code.line(`const a${i} = acc${i}`))
 
-const position = (extents: ReadonlyArray<number>): string =>
-  extents.reduce((text, extent, i) => (i === 0 ? "v0" : `(${text}) * ${extent} + v${i}`), "0")
+/** The row-major position of the variables `first …` in `extents`. */
+const position = (extents: ReadonlyArray<number>, first = 0): string =>
+  extents.reduce(
+    (text, extent, i) => (i === 0 ? `v${first}` : `(${text}) * ${extent} + v${first + i}`),
+    "0",
+  )
+
+/** Locals are plain arrays: nobody else sees them. */
+const rows = (code: Code, kernel: RowsKernel): void => {
+  const { loops, locals, operands, stages } = kernel
+  locals.forEach(({ length }, i) =>
+    code.line(`const b${operands.length + i} = new Float64Array(${length})`),
+  )
+  loops.forEach((extent, i) => code.loop(i, extent))
+  for (const stage of stages) {
+    code.open("")
+    const extents = stageExtents(kernel, stage)
+    const outer = loops.length + stage.loops.length
+    for (let i = loops.length; i < outer; i++) code.loop(i, extents[i])
+    if (stage.kind === "reduce") {
+      start(code, stage.combine)
+      for (let i = outer; i < extents.length; i++) code.loop(i, extents[i])
+      const elements = stage.elements.map((element) => code.value(element))
+      accumulate(code, stage.combine, elements)
+      code.close(extents.length - outer)
+      finish(code, stage.combine)
+    }
+    for (const { operand, value } of stage.outputs) {
+      const text = code.value(value)
+      const at =
+        operand < operands.length
+          ? position(extents.slice(0, outer))
+          : position(stage.loops, loops.length)
+      code.line(`b${operand}[${at}] = ${text}`)
+    }
+    code.close(stage.loops.length + 1)
+  }
+  code.close(loops.length)
+}
 
 /** The body of `(buffers, scalar) => void`. */
 export const kernelToJavaScript = (kernel: Kernel): string => {
@@ -231,6 +272,11 @@ export const kernelToJavaScript = (kernel: Kernel): string => {
       code.close(2)
       break
     }
+    case "rows":
+      rows(code, kernel)
+      break
+    case "custom":
+      throw new Error(`${kernel.name} is expanded before it is interpreted`)
   }
   return code.toString()
 }

@@ -1,6 +1,6 @@
 import type { Expression } from "./expression.ts"
 import { reachable } from "./expression.ts"
-import type { Kernel } from "./kernel.ts"
+import type { Kernel, RowStage } from "./kernel.ts"
 import { roots, variableExtents } from "./kernel.ts"
 
 const literal = (value: number): string => (Object.is(value, -0) ? "-0" : String(value))
@@ -60,46 +60,61 @@ const line = (node: Expression, name: (node: Expression) => string): string => {
  * thing, whatever buffers they are given: devices key their compiled code on it.
  */
 export const printKernel = (kernel: Kernel): string => {
-  const nodes = reachable(roots(kernel))
-  const numbers = new Map<Expression, number>()
-  const name = (node: Expression): string =>
-    numbers.has(node) ? `%${numbers.get(node)}` : operand(node)
   const lines = [
     `${kernel.kind} ${variableExtents(kernel).join("x")}`,
     ...kernel.operands.map((o, i) => `$${i} ${o.access} ${o.dtype} ${o.length}`),
   ]
-  for (const node of nodes) {
-    if (node.kind === "constant" || node.kind === "variable" || node.kind === "argument") continue
-    lines.push(`%${numbers.size} ${node.dtype} = ${line(node, name)}`)
-    numbers.set(node, numbers.size)
-  }
+  if (kernel.kind === "custom") return [...lines, kernel.key, kernel.reference.hash].join("\n")
+  const numbers = new Map<Expression, number>()
+  const name = (node: Expression): string =>
+    numbers.has(node) ? `%${numbers.get(node)}` : operand(node)
   const list = (expressions: ReadonlyArray<Expression>) => expressions.map(name).join(" ")
-  switch (kernel.kind) {
-    case "map":
-      break
-    case "reduce":
-      lines.push(`reduce ${kernel.reduceLoops.join("x")} elements ${list(kernel.elements)}`)
-      break
-    case "scan":
-      lines.push(`scan ${kernel.length} elements ${list(kernel.elements)}`)
-      break
-    case "contract":
-      lines.push(
-        `contract ${[...kernel.batch, kernel.m, kernel.n, kernel.k].join("x")} ${name(kernel.left)} ${name(kernel.right)}`,
-      )
-      break
-    case "scatter":
-      lines.push(
-        `scatter ${kernel.mode} rows ${kernel.rows} initial ${kernel.initial ?? "zeros"} ${name(kernel.row)} ${name(kernel.value)}`,
-      )
-      break
+  const define = (expressions: ReadonlyArray<Expression>): void => {
+    for (const node of reachable(expressions)) {
+      if (node.kind === "constant" || node.kind === "variable" || node.kind === "argument") continue
+      if (numbers.has(node)) continue
+      lines.push(`%${numbers.size} ${node.dtype} = ${line(node, name)}`)
+      numbers.set(node, numbers.size)
+    }
   }
-  if (kernel.kind === "reduce" || kernel.kind === "scan") {
-    const { dtypes, identity, result } = kernel.combine
-    lines.push(
-      `combine ${dtypes.join(" ")} from ${identity.map(literal).join(" ")} ${list(result)}`,
+  const describe = (part: Exclude<Kernel, { readonly kind: "rows" | "custom" }> | RowStage) => {
+    define(roots(part))
+    switch (part.kind) {
+      case "map":
+        break
+      case "reduce":
+        lines.push(`reduce ${part.reduceLoops.join("x")} elements ${list(part.elements)}`)
+        break
+      case "scan":
+        lines.push(`scan ${part.length} elements ${list(part.elements)}`)
+        break
+      case "contract":
+        lines.push(
+          `contract ${[...part.batch, part.m, part.n, part.k].join("x")} ${name(part.left)} ${name(part.right)}`,
+        )
+        break
+      case "scatter":
+        lines.push(
+          `scatter ${part.mode} rows ${part.rows} initial ${part.initial ?? "zeros"} ${name(part.row)} ${name(part.value)}`,
+        )
+        break
+    }
+    if (part.kind === "reduce" || part.kind === "scan") {
+      const { dtypes, identity, result } = part.combine
+      lines.push(
+        `combine ${dtypes.join(" ")} from ${identity.map(literal).join(" ")} ${list(result)}`,
+      )
+    }
+    for (const output of part.outputs) lines.push(`store $${output.operand} ${name(output.value)}`)
+  }
+  if (kernel.kind === "rows") {
+    kernel.locals.forEach(({ dtype, length }, i) =>
+      lines.push(`$${kernel.operands.length + i} local ${dtype} ${length}`),
     )
-  }
-  for (const output of kernel.outputs) lines.push(`store $${output.operand} ${name(output.value)}`)
+    for (const stage of kernel.stages) {
+      lines.push(`stage ${stage.kind} ${stage.loops.join("x")}`)
+      describe(stage)
+    }
+  } else describe(kernel)
   return lines.join("\n")
 }

@@ -23,6 +23,16 @@ export interface ScheduleStep {
 }
 
 /**
+ * Steps `[from, to)` of a schedule run `count` times in a row. What one round leaves for the next
+ * lies in the same buffers.
+ */
+export interface Repeat {
+  readonly from: number
+  readonly to: number
+  readonly count: number
+}
+
+/**
  * A program as every device reads it: an ordered list of kernels over planned memory. Steps may
  * only be reordered where their buffers (and the arena ranges of temporaries) do not meet.
  */
@@ -32,6 +42,8 @@ export interface Schedule {
   readonly hash: string
   readonly buffers: ReadonlyArray<ScheduleBuffer>
   readonly steps: ReadonlyArray<ScheduleStep>
+  /** Loops over steps, inner ones before those that contain them; most programs have none. */
+  readonly repeats: ReadonlyArray<Repeat>
   readonly arenaBytes: number
   /** Buffer ids of the inputs and outputs, in the order of the program's leaves. */
   readonly inputs: ReadonlyArray<number>

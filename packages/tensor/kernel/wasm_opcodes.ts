@@ -45,6 +45,8 @@ export const opcodes = {
     "f32.ne": 0x5c,
     "f32.lt": 0x5d,
     "f32.gt": 0x5e,
+    "f32.le": 0x5f,
+    "f32.ge": 0x60,
     "f64.eq": 0x61,
     "f64.ne": 0x62,
     "f64.lt": 0x63,

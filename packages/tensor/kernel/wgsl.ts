@@ -1,81 +1,39 @@
 import type { DType } from "../dtype.ts"
-import type { Binary, Expression, Unary } from "../ir/expression.ts"
+import { isFloat } from "../dtype.ts"
+import type { Expression } from "../ir/expression.ts"
 import { children, reachable } from "../ir/expression.ts"
 import type { HelperName } from "./wgsl_functions.ts"
 import { functionText } from "./wgsl_functions.ts"
+import { operationText, repeatsOperand } from "./wgsl_operations.ts"
+import type { Binding, Frame } from "./wgsl_text.ts"
+import { declareBindings, literal } from "./wgsl_text.ts"
 
-/** A storage binding of a kernel, in the order of its `@binding` numbers. */
-export interface Binding {
-  readonly dtype: DType
-  /** Number of elements. */
-  readonly length: number
-  readonly access: "read" | "read_write"
-  /** Elements lie in memory as `vec4`; the kernel divides indices by four itself. */
-  readonly vector?: boolean
+export { declareBindings, literal, storageType, valueType } from "./wgsl_text.ts"
+export type { Binding, Frame } from "./wgsl_text.ts"
+export { functionText } from "./wgsl_functions.ts"
+export type { HelperName } from "./wgsl_functions.ts"
+
+/** Where an operand lies that is a variable of the shader: an array, or one value. */
+export interface LocalPlace {
+  readonly name: string
+  /** Index of its first element, as text; `undefined` for a variable that is no array. */
+  readonly start?: string
 }
 
-/**
- * What loop variables and arguments are called at one place of a kernel, and which expressions
- * already have a name there. Names of an outer frame hold in its inner ones.
- */
-export interface Frame {
-  readonly variables: ReadonlyArray<string>
-  readonly arguments: ReadonlyArray<string>
-  readonly names: Map<Expression, string>
-}
-
-/** WGSL type of a value. Comparisons need no conversion: `bool` is `bool` in registers. */
-export const valueType = (dtype: DType): string => {
-  if (dtype === "f64") throw new Error("WGSL has no f64")
-  return dtype
-}
-
-/** WGSL type of an element in memory: `bool` is stored as `u32`. */
-export const storageType = (dtype: DType): string => (dtype === "bool" ? "u32" : valueType(dtype))
-
-const arrayType = ({ dtype, length, vector }: Binding): string =>
-  vector === true
-    ? `array<vec4<${storageType(dtype)}>, ${length / 4}>`
-    : `array<${storageType(dtype)}, ${Math.max(1, length)}>`
-
-const floatDigits = (value: number): string => {
-  const digits = String(value)
-  return /[.e]/.test(digits) ? digits : `${digits}.0`
-}
-
-/** A constant as WGSL text; infinities and NaN come from {@link Writer.literal}. */
-export const literal = (value: number, dtype: DType): string => {
-  switch (dtype) {
-    case "bool":
-      return value === 0 ? "false" : "true"
-    case "i32":
-      return value === -2147483648 ? "i32(-2147483648)" : value < 0 ? `(${value})` : `${value}`
-    case "u32":
-      return `${value}u`
-    default: {
-      if (Object.is(value, -0)) return dtype === "f16" ? "f16(-0.0h)" : "bitcast<f32>(0x80000000u)"
-      const limit = dtype === "f16" ? 65504 : 3.4028234663852886e38
-      const kept = Math.fround(Math.min(limit, Math.max(-limit, value))) === 0 ? 0 : value
-      const text = floatDigits(Math.min(limit, Math.max(-limit, kept)))
-      const suffixed = `${text}${dtype === "f16" ? "h" : "f"}`
-      return value < 0 ? `(${suffixed})` : suffixed
-    }
+/** What a shader asks of the language beyond its core. */
+const header = (text: ReadonlyArray<string>, half: boolean, subgroups: boolean): Array<string> => {
+  const lines: Array<string> = []
+  if (half || text.some((line) => line.includes("f16"))) lines.push("enable f16;")
+  if (subgroups) {
+    // All lanes of a workgroup take the same path here, which the compiler cannot see.
+    lines.push(
+      "enable subgroups;",
+      "requires subgroup_id;",
+      "diagnostic(off, subgroup_uniformity);",
+    )
   }
+  return lines
 }
-
-const symbols: Partial<Record<Binary["function"], string>> = {
-  add: "+",
-  subtract: "-",
-  multiply: "*",
-  divide: "/",
-  equal: "==",
-  notEqual: "!=",
-  less: "<",
-  lessEqual: "<=",
-}
-
-const portable: ReadonlySet<string> = new Set(["exp", "log", "sin", "cos", "tanh", "erf"])
-const isFloat = (dtype: DType) => dtype === "f32" || dtype === "f16"
 
 /**
  * Writes one compute shader: collects statements, names shared expressions, and remembers which
@@ -91,16 +49,27 @@ const isFloat = (dtype: DType) => dtype === "f32" || dtype === "f16"
 export class Writer {
   readonly bindings: ReadonlyArray<Binding>
   readonly #operandBinding: ReadonlyArray<number>
+  readonly #operandShift: ReadonlyArray<number>
+  readonly #locals = new Map<number, LocalPlace>()
   readonly #declarations: Array<string> = []
   readonly #lines: Array<string> = []
   readonly #functions = new Set<HelperName>()
   #indent = 1
   #names = 0
+  #subgroups = false
 
-  /** `operandBinding[i]` is the binding that kernel operand `i` lives in. */
-  constructor(bindings: ReadonlyArray<Binding>, operandBinding: ReadonlyArray<number>) {
+  /**
+   * `operandBinding[i]` is the binding that kernel operand `i` lives in, and `operandShift[i]` the
+   * element of it where the operand begins.
+   */
+  constructor(
+    bindings: ReadonlyArray<Binding>,
+    operandBinding: ReadonlyArray<number>,
+    operandShift: ReadonlyArray<number> = [],
+  ) {
     this.bindings = bindings
     this.#operandBinding = operandBinding
+    this.#operandShift = operandShift
   }
 
   /** Adds a statement. */
@@ -127,12 +96,30 @@ export class Writer {
     return `${prefix}${this.#names++}`
   }
 
+  /**
+   * Asks for subgroup operations. `lane` is then counted along subgroups: neighbours in it are
+   * neighbours in their subgroup.
+   */
+  useSubgroups(): void {
+    this.#subgroups = true
+  }
+
+  /** Says that kernel operand `operand` is a variable of the shader. */
+  placeLocal(operand: number, place: LocalPlace): void {
+    this.#locals.set(operand, place)
+  }
+
   /** A constant, with infinities and NaN made from bits (WGSL refuses to write them). */
   literal(value: number, dtype: DType): string {
     if (!isFloat(dtype) || Number.isFinite(value)) return literal(value, dtype)
-    this.#functions.add("special")
-    const text = `special(${Number.isNaN(value) ? 2 : value > 0 ? 0 : 1}u)`
+    const text = this.call("special", `${Number.isNaN(value) ? 2 : value > 0 ? 0 : 1}u`)
     return dtype === "f16" ? `f16(${text})` : text
+  }
+
+  /** A call of a helper function, which the shader then declares. */
+  call(name: HelperName, ...operands: ReadonlyArray<string>): string {
+    this.#functions.add(name)
+    return `${name}(${operands.join(", ")})`
   }
 
   /** The name of the binding behind a kernel operand. */
@@ -140,17 +127,36 @@ export class Writer {
     return `b${this.#operandBinding[operand]}`
   }
 
+  #place(operand: number, index: string): string {
+    const shift = this.#operandShift[operand] ?? 0
+    return shift === 0 ? index : `${index} + ${shift}`
+  }
+
+  #localElement({ name, start }: LocalPlace, index: string): string {
+    if (start === undefined) return name
+    return start === "0" ? `${name}[${index}]` : `${name}[${start} + ${index}]`
+  }
+
   /** Stores `value` as element `position` of a kernel operand. */
   store(operand: number, position: string, value: string): void {
+    const local = this.#locals.get(operand)
+    if (local !== undefined) {
+      this.line(`${this.#localElement(local, position)} = ${value};`)
+      return
+    }
     const binding = this.#operandBinding[operand]
     const stored = this.bindings[binding].dtype === "bool" ? `select(0u, 1u, ${value})` : value
-    this.line(`b${binding}[${position}] = ${stored};`)
+    this.line(`b${binding}[${this.#place(operand, position)}] = ${stored};`)
   }
 
   /** Element `index` of a kernel operand, as a value. */
   element(operand: number, index: string): string {
+    const local = this.#locals.get(operand)
+    if (local !== undefined) return this.#localElement(local, index)
     const binding = this.#operandBinding[operand]
-    const text = `b${binding}[${index}]`
+    const paged = this.bindings[binding].pageLength !== undefined
+    const at = this.#place(operand, index)
+    const text = paged ? `paged_b${binding}(${at})` : `b${binding}[${at}]`
     return this.bindings[binding].dtype === "bool" ? `(${text} != 0u)` : text
   }
 
@@ -164,7 +170,7 @@ export class Writer {
     roots.forEach(count)
     for (const node of reachable(roots)) {
       children(node).forEach(count)
-      if (node.kind === "binary" && this.#repeatsOperand(node)) count(node.left)
+      if (node.kind === "binary" && repeatsOperand(node)) count(node.left)
     }
     return roots.map((root) => this.#text(frame, root, uses))
   }
@@ -197,25 +203,22 @@ export class Writer {
   /** The whole shader, with an entry point `main` of `lanes` invocations a workgroup. */
   shader(lanes: number): string {
     const half = this.bindings.some((binding) => binding.dtype === "f16")
+    const lane = this.#subgroups
+      ? "@builtin(subgroup_id) subgroup: u32, @builtin(subgroup_size) subgroup_size: u32, " +
+        "@builtin(subgroup_invocation_id) subgroup_lane: u32"
+      : "@builtin(local_invocation_index) lane: u32"
     return [
-      ...(half || this.#lines.some((line) => line.includes("f16")) ? ["enable f16;"] : []),
-      ...this.bindings.map(
-        (binding, index) =>
-          `@group(0) @binding(${index}) var<storage, ${binding.access}> b${index}: ${arrayType(binding)};`,
-      ),
+      ...header([...this.#declarations, ...this.#lines], half, this.#subgroups),
+      ...declareBindings(this.bindings),
       ...this.#declarations,
       ...functionText(this.#functions),
       `@compute @workgroup_size(${lanes})`,
-      "fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {",
+      `fn main(@builtin(workgroup_id) group: vec3<u32>, ${lane}) {`,
+      ...(this.#subgroups ? ["  let lane = subgroup * subgroup_size + subgroup_lane;"] : []),
       ...this.#lines,
       "}",
       "",
     ].join("\n")
-  }
-
-  #call(name: HelperName, ...operands: ReadonlyArray<string>): string {
-    this.#functions.add(name)
-    return `${name}(${operands.join(", ")})`
   }
 
   #bind(text: string): string {
@@ -237,168 +240,14 @@ export class Writer {
     const known = frame.names.get(node)
     if (known !== undefined) return known
     const operands = children(node).map((child) => this.#text(frame, child, uses))
-    const text = this.#operation(node, operands)
+    const text =
+      node.kind === "load"
+        ? this.element(node.operand, operands[0])
+        : operationText((name, ...given) => this.call(name, ...given), node, operands)
     const named = node.kind === "load" || (uses.get(node) ?? 0) > 1 || text.length > 160
     if (!named) return text
     const name = this.#bind(text)
     frame.names.set(node, name)
     return name
-  }
-
-  #operation(node: Expression, operands: ReadonlyArray<string>): string {
-    const [a, b, c] = operands as [string, string, string]
-    switch (node.kind) {
-      case "load":
-        return this.element(node.operand, a)
-      case "unary":
-        return this.#unary(node, a)
-      case "binary":
-        return this.#binary(node, a, b)
-      case "select":
-        return `select(${c}, ${b}, ${a})`
-      case "cast":
-        return this.#cast(node.operand.dtype, node.dtype, a)
-      case "bitcast":
-        return this.#bitcast(node.operand.dtype, node.dtype, a)
-      default:
-        return a
-    }
-  }
-
-  #unary({ function: name, dtype }: Unary, x: string): string {
-    if (portable.has(name)) {
-      const call = `${name}_f32` as HelperName
-      return dtype === "f16" ? `f16(${this.#call(call, `f32(${x})`)})` : this.#call(call, x)
-    }
-    switch (name) {
-      case "negate":
-        return dtype === "u32" ? `(0u - ${x})` : dtype === "bool" ? x : `(-${x})`
-      case "absolute":
-        return dtype === "bool" ? x : `abs(${x})`
-      case "sign":
-        return dtype === "u32" ? `min(${x}, 1u)` : dtype === "bool" ? x : `sign(${x})`
-      case "floor":
-      case "ceil":
-      case "round":
-        return isFloat(dtype) ? `${name}(${x})` : x
-      case "truncate":
-        return isFloat(dtype) ? `trunc(${x})` : x
-      case "not":
-        return dtype === "bool" ? `(!${x})` : `(~${x})`
-      default:
-        return `${name}(${x})`
-    }
-  }
-
-  /** True where the text of the left operand appears twice, so that it deserves a name. */
-  #repeatsOperand({ function: name, left, right }: Binary): boolean {
-    return name === "power" && isFloat(left.dtype) && right.kind === "constant"
-  }
-
-  #binary(node: Binary, a: string, b: string): string {
-    const { function: name, left, right } = node
-    const dtype = left.dtype
-    if (dtype === "bool") return this.#logic(name, a, b)
-    const float = isFloat(dtype)
-    const wide = (text: string) => (dtype === "f16" ? `f32(${text})` : text)
-    const narrow = (text: string) => (dtype === "f16" ? `f16(${text})` : text)
-    const divisor = right.kind === "constant" && right.value !== 0
-    switch (name) {
-      case "equal":
-      case "notEqual":
-        // Drivers may assume that x == x. A bit test survives.
-        if (left === right && float) {
-          const test = this.#call("is_nan", wide(a))
-          return name === "equal" ? `(!${test})` : test
-        }
-        return `(${a} ${symbols[name]} ${b})`
-      case "divide":
-        if (float || (divisor && right.value > 0)) return `(${a} / ${b})`
-        return this.#call(dtype === "u32" ? "divide_u32" : "divide_i32", a, b)
-      case "remainder":
-        if (float) return narrow(this.#call("remainder_f32", wide(a), wide(b)))
-        if (divisor && right.value > 0) return `(${a} % ${b})`
-        return this.#call(dtype === "u32" ? "remainder_u32" : "remainder_i32", a, b)
-      case "maximum":
-      case "minimum":
-        if (float) return narrow(this.#call(`${name}_f32`, wide(a), wide(b)))
-        return `${name === "maximum" ? "max" : "min"}(${a}, ${b})`
-      case "power":
-        return this.#power(node, a, b)
-      case "and":
-        return `(${a} & ${b})`
-      case "or":
-        return `(${a} | ${b})`
-      case "xor":
-        return `(${a} ^ ${b})`
-      case "shiftLeft":
-      case "shiftRight": {
-        const count = right.kind === "constant" ? `${right.value & 31}u` : `(u32(${b}) & 31u)`
-        return `(${a} ${name === "shiftLeft" ? "<<" : ">>"} ${count})`
-      }
-      default:
-        return `(${a} ${symbols[name]} ${b})`
-    }
-  }
-
-  #power({ left, right }: Binary, a: string, b: string): string {
-    if (left.dtype === "u32") return this.#call("power_u32", a, b)
-    if (left.dtype === "i32") return this.#call("power_i32", a, b)
-    const one = literal(1, left.dtype)
-    switch (right.kind === "constant" ? right.value : undefined) {
-      case 2:
-        return `(${a} * ${a})`
-      case 3:
-        return `(${a} * ${a} * ${a})`
-      case 0.5:
-        return `sqrt(${a})`
-      case -1:
-        return `(${one} / ${a})`
-      case -0.5:
-        return `(${one} / sqrt(${a}))`
-      default:
-    }
-    if (left.dtype === "f16") return `f16(${this.#call("power_f32", `f32(${a})`, `f32(${b})`)})`
-    return this.#call("power_f32", a, b)
-  }
-
-  #logic(name: Binary["function"], a: string, b: string): string {
-    switch (name) {
-      case "equal":
-        return `(${a} == ${b})`
-      case "notEqual":
-      case "xor":
-      case "subtract":
-        return `(${a} != ${b})`
-      case "less":
-        return `(!${a} & ${b})`
-      case "lessEqual":
-      case "power":
-        return name === "power" ? `(${a} | !${b})` : `(!${a} | ${b})`
-      case "and":
-      case "multiply":
-      case "minimum":
-        return `(${a} & ${b})`
-      case "or":
-      case "add":
-      case "maximum":
-        return `(${a} | ${b})`
-      default:
-        throw new Error(`${name} of bool has no meaning`)
-    }
-  }
-
-  #cast(from: DType, to: DType, x: string): string {
-    if (to === "bool") return `(${x} != ${literal(0, from)})`
-    if (isFloat(from) && (to === "i32" || to === "u32")) {
-      return this.#call(to === "i32" ? "to_i32" : "to_u32", from === "f16" ? `f32(${x})` : x)
-    }
-    return `${valueType(to)}(${x})`
-  }
-
-  #bitcast(from: DType, to: DType, x: string): string {
-    const bits = from === "bool" ? `select(0u, 1u, ${x})` : from === "f16" ? `f32(${x})` : x
-    if (to === "bool") return `(bitcast<u32>(${bits}) != 0u)`
-    return to === "f16" ? `f16(bitcast<f32>(${bits}))` : `bitcast<${valueType(to)}>(${bits})`
   }
 }

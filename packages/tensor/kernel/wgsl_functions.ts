@@ -249,6 +249,23 @@ fn power_i32(base: i32, exponent: i32) -> i32 {
   return 0;
 }`,
   ),
+  // Drivers may take f32(f16(x)) for x: here f16() has nothing left to round. Half to even; below
+  // 2^-14 the numbers of f16 are multiples of 2^-24.
+  round_f16: define(
+    [],
+    `
+fn round_f16(x: f32) -> f16 {
+  let bits = bitcast<u32>(x);
+  let magnitude = bits & 0x7fffffffu;
+  var rounded = (magnitude + 0xfffu + ((magnitude >> 13u) & 1u)) & 0xffffe000u;
+  if (magnitude < 0x38800000u) {
+    let units = round(bitcast<f32>(magnitude) * 16777216.0f);
+    rounded = bitcast<u32>(units * 5.9604644775390625e-8f);
+  }
+  if (rounded > 0x477fe000u) { rounded = select(0x7f800000u, magnitude, magnitude > 0x7f800000u); }
+  return f16(bitcast<f32>(rounded | (bits & 0x80000000u)));
+}`,
+  ),
   to_i32: define(
     ["is_nan"],
     `

@@ -101,6 +101,42 @@ describe("expressions", () => {
   })
 })
 
+describe("operands", () => {
+  it("that take several bindings are read through a function", () => {
+    const binding = { dtype: "f32", length: 600, access: "read", pageLength: 256 } as const
+    const out = { dtype: "f32", length: 8, access: "read_write" } as const
+    const writer = new Wgsl.Writer([binding, out], [0, 1])
+    writer.store(1, "0", writer.element(0, "i"))
+    const code = writer.shader(1)
+    expect(code).toContain("@binding(2) var<storage, read> b0_2: array<f32, 88>;")
+    expect(code).toContain("@binding(3) var<storage, read_write> b1: array<f32, 8>;")
+    expect(code).toContain("if (at < 512) { return b0_1[at - 256]; }\n  return b0_2[at - 512];")
+    expect(code).toContain("b1[0] = paged_b0(i);")
+  })
+  it("may begin inside their binding, or be variables of the shader", () => {
+    const writer = new Wgsl.Writer([{ dtype: "bool", length: 8, access: "read_write" }], [0], [3])
+    writer.placeLocal(1, { name: "row", start: "slot * 4" })
+    writer.placeLocal(2, { name: "total" })
+    writer.store(0, "p", writer.element(1, "i"))
+    writer.store(2, "0", "true")
+    const code = writer.shader(1)
+    expect(code).toContain("b0[p + 3] = select(0u, 1u, row[slot * 4 + i]);\n  total = true;")
+  })
+})
+
+it("rounds to f16 by bits, because drivers may leave it out", () => {
+  const { value } = write((b) => b.cast(b.load(0, b.variable(0, 8), "f32"), "f16"))
+  expect(value).toBe("round_f16(e0)")
+})
+
+it("subgroups are asked for, and lanes counted along them", () => {
+  const writer = new Wgsl.Writer([], [])
+  writer.useSubgroups()
+  const code = writer.shader(32)
+  expect(code).toMatch(/^enable subgroups;\nrequires subgroup_id;/)
+  expect(code).toContain("let lane = subgroup * subgroup_size + subgroup_lane;")
+})
+
 describe("hoisting", () => {
   it("computes what a loop does not change before it", () => {
     const writer = new Wgsl.Writer([{ dtype: "f32", length: 64, access: "read_write" }], [0])

@@ -53,7 +53,8 @@ export const logSumExp = (x: Tensor, axis = -1): Tensor => {
 /** eˣ / Σ eˣ along `axis`, shifted by the maximum. */
 export const softmax = (x: Tensor, axis = -1): Tensor => {
   const shifted = exp(sub(x, stopGradient(max(x, [axis], { keepDims: true }))))
-  return div(shifted, sum(shifted, [axis], { keepDims: true }))
+  // One division a row: the products are within a unit in the last place of quotients.
+  return mul(shifted, div(1, sum(shifted, [axis], { keepDims: true })))
 }
 /** Logarithm of {@link softmax}. */
 export const logSoftmax = (x: Tensor, axis = -1): Tensor => sub(x, logSumExp(x, axis))

@@ -7,8 +7,9 @@ import { apply } from "../tensor.ts"
 import { broadcastTo, reshape } from "./movement.ts"
 import type { Example, Operation } from "./operation.ts"
 import { defineOperation } from "./operation.ts"
-import { and, cast, less, lessEqual, mul } from "./pointwise.ts"
-import { scalar } from "./source.ts"
+import { and, cast, equal, less, lessEqual, mul, sub } from "./pointwise.ts"
+import { max } from "./reduction.ts"
+import { iota, scalar } from "./source.ts"
 
 type None = Record<string, never>
 const none: None = {}
@@ -158,7 +159,11 @@ export const updateRowsRow = defineOperation<None>({
   summary: "rows replaced by the updates that name them; the last of equals wins",
   arity: 3,
   infer: scatterInfer("updateRows"),
-  gradient: null,
+  gradient: (g, node) => {
+    const [into, rows, updates] = node.inputs
+    const nothing = broadcastTo(scalar(0, into.dtype), updates.shape)
+    return [updateRows(g, rows, nothing), undefined, mul(takeInside(g, rows), lastOfEquals(node))]
+  },
   lower: { kind: "scatter", mode: "set" },
   reference: scatterReference((_, update) => update),
   examples: scatterExamples,
@@ -170,6 +175,19 @@ export const updateRowsRow = defineOperation<None>({
  */
 export const updateRows = (into: Tensor, rows: Tensor, updates: Tensor): Tensor =>
   apply(updateRowsRow, [into, rows, updates], none)
+
+/** 1 where no later update of an `updateRows` names the same row, 0 elsewhere; it broadcasts. */
+const lastOfEquals = ({ inputs: [, rows, updates] }: Tensor): Tensor => {
+  const [count] = rows.shape
+  const pairs = [count, count]
+  const same = equal(
+    broadcastTo(reshape(rows, [count, 1]), pairs),
+    broadcastTo(reshape(rows, [1, count]), pairs),
+  )
+  const later = less(iota(pairs, 0), iota(pairs, 1))
+  const replaced = max(cast(and(same, later), updates.dtype), [1])
+  return reshape(sub(1, replaced), [count, ...updates.shape.slice(1).map(() => 1)])
+}
 
 /** Like {@link take}, with zeros for rows outside. */
 const takeInside = (table: Tensor, rows: Tensor): Tensor => {

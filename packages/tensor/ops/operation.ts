@@ -4,6 +4,7 @@ import type { Expression } from "../ir/expression.ts"
 import type { ExpressionBuilder } from "../ir/expression_builder.ts"
 import type { Combine } from "../ir/kernel.ts"
 import type { Tensor, TensorType } from "../tensor.ts"
+import type { Call } from "./call.ts"
 
 /** What an operation is told beside its tensors: plain data, part of a program's identity. */
 export type Attributes = Readonly<
@@ -57,6 +58,9 @@ export type Lowering<A> =
   | { readonly kind: "contract" }
   /** Inputs `[rows, …]`, `i32 [updates]`, `[updates, …]`: rows replaced or added to. */
   | { readonly kind: "scatter"; readonly mode: "set" | "add" }
+  /** Several results at once; each is a `result` of the call. */
+  | { readonly kind: "call"; readonly call: Call }
+  | { readonly kind: "result"; readonly index: number }
 
 /** One input of an {@link Example}: values are drawn from `domain`, whole numbers for integers. */
 export interface ExampleInput extends TensorType {

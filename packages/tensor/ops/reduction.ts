@@ -117,7 +117,7 @@ interface PlainOptions {
   readonly summary: string
   readonly combine: "add" | "multiply" | "maximum" | "minimum"
   readonly start: (dtype: DType) => number
-  readonly step: (accumulator: number, value: number) => number
+  readonly step: (accumulator: number, value: number, dtype: DType) => number
   readonly gradient: Operation<Axes>["gradient"]
   readonly domain?: ExampleInput["domain"]
   readonly tolerance: number
@@ -138,7 +138,13 @@ const plain = (name: string, options: PlainOptions): Operation<Axes> =>
       result: (_, [accumulator]) => accumulator,
     },
     reference: ([x], { axes }, { shape }) =>
-      fold(x, axes, shape, () => options.start(x.dtype), options.step),
+      fold(
+        x,
+        axes,
+        shape,
+        () => options.start(x.dtype),
+        (accumulator, value) => options.step(accumulator, value, x.dtype),
+      ),
     examples: [
       ...shapes
         .filter(([shape]) => options.domain === undefined || sizeOf(shape) < 1000)
@@ -170,7 +176,8 @@ export const prodRow = plain("prod", {
   summary: "product over axes",
   combine: "multiply",
   start: () => 1,
-  step: (a, b) => a * b,
+  // Products of integers wrap at every step: they outgrow what f64 holds exactly.
+  step: (a, b, dtype) => (isFloat(dtype) ? a * b : Math.imul(a, b)),
   gradient: (g, node, { axes }) => {
     const x = node.inputs[0]
     return [div(spread(mul(g, node), x.shape, axes), x)]

@@ -1,5 +1,5 @@
 import { byteSize } from "../dtype.ts"
-import type { ScheduleBuffer, ScheduleStep } from "../ir/schedule.ts"
+import type { Repeat, ScheduleBuffer, ScheduleStep } from "../ir/schedule.ts"
 import { arenaAlignment } from "../ir/schedule.ts"
 
 const align = (bytes: number): number => Math.ceil(bytes / arenaAlignment) * arenaAlignment
@@ -11,6 +11,7 @@ const align = (bytes: number): number => Math.ceil(bytes / arenaAlignment) * are
 export const planArena = (
   buffers: ReadonlyArray<ScheduleBuffer>,
   steps: ReadonlyArray<ScheduleStep>,
+  repeats: ReadonlyArray<Repeat> = [],
 ): { readonly buffers: ReadonlyArray<ScheduleBuffer>; readonly arenaBytes: number } => {
   const life = new Map<number, { first: number; last: number }>()
   for (const [at, step] of steps.entries()) {
@@ -18,6 +19,15 @@ export const planArena = (
       const known = life.get(id)
       if (known === undefined) life.set(id, { first: at, last: at })
       else known.last = at
+    }
+  }
+  // What is used both inside and outside of a loop lives through all of its rounds.
+  for (const { from, to } of repeats) {
+    for (const range of life.values()) {
+      if (range.last < from || range.first >= to) continue
+      if (range.first >= from && range.last < to) continue
+      range.first = Math.min(range.first, from)
+      range.last = Math.max(range.last, to - 1)
     }
   }
   type Placed = {

@@ -14,7 +14,7 @@ export interface FusionPlan {
 }
 
 /** Storage buffers one kernel may bind; every WebGPU adapter has at least this many. */
-const maximumOperands = 8
+export const maximumOperands = 8
 /** Longest expression worth evaluating in one place. */
 const maximumWork = 120
 /** Repeating more than this many operations costs more than a load. */
@@ -87,19 +87,41 @@ const meeting = (
   return undefined
 }
 
-/** The buffers that each node reads when it is computed in place, given what is stored. */
-const readsOf = (
-  nodes: ReadonlyArray<GraphNode>,
+type Reads = Map<GraphNode, ReadonlySet<GraphNode>>
+
+/** The buffers that a node reads when it is computed in place, given those of its inputs. */
+const readsOfOne = (
+  node: GraphNode,
   stored: ReadonlySet<GraphNode>,
-): ReadonlyMap<GraphNode, ReadonlySet<GraphNode>> => {
-  const reads = new Map<GraphNode, ReadonlySet<GraphNode>>()
-  for (const node of nodes) {
-    const own = node.inputs.flatMap((input) =>
-      isSource(input) || stored.has(input) ? [input] : [...reads.get(input)!],
-    )
-    reads.set(node, new Set(own))
+  reads: Reads,
+): ReadonlySet<GraphNode> => {
+  const [first] = node.inputs
+  const computed = (input: GraphNode) => !isSource(input) && !stored.has(input)
+  if (node.inputs.length === 1 && computed(first)) return reads.get(first)!
+  const own = new Set<GraphNode>()
+  for (const input of node.inputs) {
+    if (computed(input)) for (const buffer of reads.get(input)!) own.add(buffer)
+    else own.add(input)
   }
+  return own
+}
+
+/** The same for all nodes. */
+const readsOf = (nodes: ReadonlyArray<GraphNode>, stored: ReadonlySet<GraphNode>): Reads => {
+  const reads: Reads = new Map()
+  for (const node of nodes) reads.set(node, readsOfOne(node, stored, reads))
   return reads
+}
+
+/** The node below the views that `input` is, as far down as something else uses it too. */
+const sharedBase = (input: GraphNode): GraphNode | undefined => {
+  let shared: GraphNode | undefined
+  for (let at: GraphNode | undefined = input; at !== undefined;) {
+    if (at.users.size > 1) shared = at
+    at =
+      at.tensor.operation.lower.kind === "view" && at.inputs.length === 1 ? at.inputs[0] : undefined
+  }
+  return shared
 }
 
 /**
@@ -122,15 +144,25 @@ const chooseStored = (nodes: ReadonlyArray<GraphNode>): Set<GraphNode> => {
   }
   for (const node of nodes) {
     const { lower } = node.tensor.operation
+    for (const input of lower.kind === "contract" ? node.inputs : []) {
+      const shared = sharedBase(input)
+      if (shared === undefined || isSource(shared) || work.get(shared)! <= 1) continue
+      store(shared)
+      for (let at = input; at !== shared; at = at.inputs[0]) work.set(at, 0)
+    }
     for (const input of node.inputs) {
       const limit = lower.kind === "contract" ? cheap + 1 : cheap
       if (repeats(node, input) && work.get(input)! > limit) store(input)
     }
     if (lower.kind === "scatter" && !isZeros(node.inputs[0])) store(node.inputs[0])
+    if (lower.kind === "call") for (const input of node.inputs) store(input)
     const byWork = [...node.inputs].sort((a, b) => work.get(b)! - work.get(a)!)
     for (const input of byWork) if (measure(node) > maximumWork) store(input)
-    const shared = node.users.size > 1 && measure(node) > cheap && meeting(node) === undefined
-    if (isAnchor(node) || node.isOutput || shared) store(node)
+    const whole = lower.kind !== "call" && lower.kind !== "result"
+    const shared =
+      whole && node.users.size > 1 && measure(node) > cheap && meeting(node) === undefined
+    if (isAnchor(node) || lower.kind === "result" || node.isOutput || shared) store(node)
+    else if (lower.kind === "call") work.set(node, 0)
     else measure(node)
   }
   return stored
@@ -138,20 +170,20 @@ const chooseStored = (nodes: ReadonlyArray<GraphNode>): Set<GraphNode> => {
 
 /** Stores more until no kernel binds more buffers than a device can. */
 const limitOperands = (nodes: ReadonlyArray<GraphNode>, stored: Set<GraphNode>): void => {
-  for (let again = true; again;) {
-    again = false
-    let reads = readsOf(nodes, stored)
-    for (const node of nodes) {
-      const own = reads.get(node)!
-      // One binding is the output's.
-      if (own.size < maximumOperands || isSource(node)) continue
+  const reads: Reads = new Map()
+  for (const node of nodes) {
+    const { kind } = node.tensor.operation.lower
+    let own = readsOfOne(node, stored, reads)
+    const limited = kind !== "source" && kind !== "result"
+    // One binding is the output's.
+    for (let more = limited; more && own.size >= maximumOperands;) {
       const candidates = node.inputs.filter((input) => !isSource(input) && !stored.has(input))
       const [most] = candidates.sort((a, b) => reads.get(b)!.size - reads.get(a)!.size)
-      if (most === undefined) continue
-      stored.add(most)
-      again = true
-      reads = readsOf(nodes, stored)
+      more = most !== undefined
+      if (most !== undefined) stored.add(most)
+      own = readsOfOne(node, stored, reads)
     }
+    reads.set(node, own)
   }
 }
 
@@ -181,7 +213,7 @@ const extend = (
   start: GraphNode,
   stored: Set<GraphNode>,
   claimed: Set<GraphNode>,
-  reads: ReadonlyMap<GraphNode, ReadonlySet<GraphNode>>,
+  reads: Reads,
 ): GraphNode => {
   if (start.tensor.operation.lower.kind === "scatter") return start
   const bound = new Set(reads.get(start))

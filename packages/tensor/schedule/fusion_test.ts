@@ -89,10 +89,7 @@ describe("kernels of what models are made of", () => {
   it("softmax", () => {
     expect(kernels(trace([[5, 65]], (x) => T.softmax(x)))).toMatchInlineSnapshot(`
       [
-        "reduce max 5x65",
-        "map sub+exp 5x65",
-        "reduce sum 5x65",
-        "map div 5x65",
+        "rows max+sub+exp+sum+div+mul 5",
       ]
     `)
   })
@@ -113,10 +110,8 @@ describe("kernels of what models are made of", () => {
     expect(kernels(found)).toMatchInlineSnapshot(`
       [
         "contract matmul+le+mul+where 6x9x9x8",
-        "reduce max 54x9",
-        "map sub+exp 54x9",
-        "reduce sum 54x9",
-        "contract matmul+div 6x9x8x9",
+        "rows max+sub+exp+sum+div 54",
+        "contract matmul+mul 6x9x8x9",
       ]
     `)
   })
@@ -128,15 +123,8 @@ describe("kernels of what models are made of", () => {
     })
     expect(kernels(found)).toMatchInlineSnapshot(`
       [
-        "reduce max 6x17",
-        "map sub+exp 6x17",
-        "reduce sum 6x17",
-        "map log+add 6",
-        "reduce sum+sub+cast+eq+mul+neg 6x17",
+        "rows max+sub+exp+sum+log+add 6",
         "reduce sum+mul 6",
-        "map neg+cast+eq+mul 6x17",
-        "reduce sum+neg+div 6x17",
-        "map mul+add 6x17",
       ]
     `)
   })
@@ -149,8 +137,7 @@ describe("kernels of what models are made of", () => {
     expect(kernels(found)).toMatchInlineSnapshot(`
       [
         "contract matmul+sub 8x3x4",
-        "reduce sum+mul 24",
-        "map mul+add 24",
+        "rows sum+mul+add 1",
         "contract matmul+mul+sub 4x3x8",
       ]
     `)

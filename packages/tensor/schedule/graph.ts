@@ -1,5 +1,6 @@
 import { isFloat } from "../dtype.ts"
 import type { Attributes } from "../ops/operation.ts"
+import { isGraft } from "../ops/checkpoint.ts"
 import { stopGradientRow } from "../ops/pointwise.ts"
 import type { Operation } from "../ops/operation.ts"
 import type { Tensor } from "../tensor.ts"
@@ -83,7 +84,10 @@ export const buildGraph = (
   const dataIds = new Map<object, number>()
   for (const tensor of topological(outputs)) {
     const inputs = tensor.inputs.map((input) => byTensor.get(input)!)
-    if (tensor.operation === (stopGradientRow as unknown as Operation)) {
+    if (
+      tensor.operation === (stopGradientRow as unknown as Operation) ||
+      isGraft(tensor.operation)
+    ) {
       byTensor.set(tensor, inputs[0])
       continue
     }

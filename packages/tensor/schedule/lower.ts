@@ -1,8 +1,7 @@
 import type { DType } from "../dtype.ts"
-import { collapseLoops } from "../ir/collapse.ts"
 import type { Expression } from "../ir/expression.ts"
 import { ExpressionBuilder } from "../ir/expression_builder.ts"
-import type { Kernel, Operand } from "../ir/kernel.ts"
+import type { Kernel, MapKernel, Operand } from "../ir/kernel.ts"
 import type { Attributes, LowerContext } from "../ops/operation.ts"
 import { sameShape, sizeOf } from "../shape.ts"
 import { isZeros } from "./fusion.ts"
@@ -99,10 +98,9 @@ class KernelLowering {
   }
 }
 
-/** Reads every element of `node` and writes it again: a second output, or an input passed through. */
-export const lowerCopy = (node: GraphNode, dtype: DType): Kernel => {
+/** Reads every element and writes it again: a second output, an input passed through, a carry. */
+export const copyKernel = (length: number, dtype: DType): MapKernel => {
   const builder = new ExpressionBuilder()
-  const length = sizeOf(node.tensor.shape)
   const value = builder.load(1, builder.variable(0, length), dtype)
   return {
     kind: "map",
@@ -127,7 +125,7 @@ export const lowerNode = (
     anchor === undefined
       ? lowerMap(lowering, target, output)
       : lowerAnchor(lowering, target, anchor, output)
-  return { kernel: collapseLoops(kernel).kernel, buffers: lowering.buffers }
+  return { kernel, buffers: lowering.buffers }
 }
 
 const lowerMap = (lowering: KernelLowering, target: GraphNode, output: number): Kernel => {

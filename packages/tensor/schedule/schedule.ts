@@ -1,23 +1,25 @@
 import type { HostData } from "../dtype.ts"
 import { Sha256 } from "../hash.ts"
+import { collapseLoops } from "../ir/collapse.ts"
 import { reachable } from "../ir/expression.ts"
 import { roots } from "../ir/kernel.ts"
 import { printKernel } from "../ir/print.ts"
 import type { Schedule, ScheduleBuffer, ScheduleStep } from "../ir/schedule.ts"
 import { sizeOf } from "../shape.ts"
-import type { Tensor } from "../tensor.ts"
+import type { Tensor, TensorType } from "../tensor.ts"
 import { planArena } from "./arena.ts"
 import { planFusion } from "./fusion.ts"
 import type { GraphNode } from "./graph.ts"
 import { buildGraph } from "./graph.ts"
-import { lowerCopy, lowerNode } from "./lower.ts"
+import { copyKernel, lowerNode } from "./lower.ts"
+import { fuseRows } from "./rows.ts"
 
 /** Gives out buffer ids and remembers what each buffer is. */
 class BufferTable {
   readonly list: Array<ScheduleBuffer> = []
   readonly #byNode = new Map<GraphNode, number>()
 
-  add(tensor: Tensor, role: ScheduleBuffer["role"], data?: HostData): number {
+  add(tensor: TensorType, role: ScheduleBuffer["role"], data?: HostData): number {
     const id = this.list.length
     const { dtype, shape } = tensor
     const entry = { id, dtype, length: sizeOf(shape), role }
@@ -81,6 +83,53 @@ const hashOf = (
   return hash.digest()
 }
 
+/** The step of a call; results that it writes and nobody uses get memory all the same. */
+const lowerCall = (node: GraphNode, table: BufferTable): ScheduleStep => {
+  const { lower } = node.tensor.operation
+  if (lower.kind !== "call") throw new Error("only calls have results")
+  const { call } = lower
+  const results = new Map<number, GraphNode>()
+  for (const user of node.users) {
+    const { lower: own } = user.tensor.operation
+    if (own.kind === "result") results.set(own.index, user)
+  }
+  const { kernel, written } = call.lower(call.results.map((_, i) => results.has(i)))
+  const outputs = written.map((index) => {
+    const result = results.get(index)
+    return result === undefined ? table.add(call.results[index], "temporary") : table.of(result)
+  })
+  return { kernel, buffers: [...node.inputs.map((input) => table.of(input)), ...outputs] }
+}
+
+/** Fewer, longer loops. */
+const simplify = ({ kernel, buffers }: ScheduleStep): ScheduleStep =>
+  kernel.kind === "rows" || kernel.kind === "custom"
+    ? { kernel, buffers }
+    : { kernel: collapseLoops(kernel).kernel, buffers }
+
+/** Forgets temporaries and constants that no step binds any more; inputs and outputs come first. */
+const dropUnused = (
+  buffers: ReadonlyArray<ScheduleBuffer>,
+  steps: ReadonlyArray<ScheduleStep>,
+): {
+  readonly buffers: ReadonlyArray<ScheduleBuffer>
+  readonly steps: ReadonlyArray<ScheduleStep>
+} => {
+  const bound = new Set(steps.flatMap((step) => step.buffers))
+  const kept = buffers.filter(
+    ({ id, role }) => role === "input" || role === "output" || bound.has(id),
+  )
+  if (kept.length === buffers.length) return { buffers, steps }
+  const renumbered = new Map(kept.map(({ id }, at) => [id, at]))
+  return {
+    buffers: kept.map((buffer, id) => ({ ...buffer, id })),
+    steps: steps.map((step) => ({
+      ...step,
+      buffers: step.buffers.map((id) => renumbered.get(id)!),
+    })),
+  }
+}
+
 /** Lowers a traced computation to the kernels and memory that every device reads. */
 export const makeSchedule = (
   name: string,
@@ -114,19 +163,30 @@ export const makeSchedule = (
     return id
   })
 
-  const steps: Array<ScheduleStep> = plan.stored.map((node) => {
+  const called = new Set<GraphNode>()
+  const lowered = plan.stored.flatMap((node): ReadonlyArray<ScheduleStep> => {
+    if (node.tensor.operation.lower.kind === "result") {
+      const call = node.inputs[0]
+      if (called.has(call)) return []
+      called.add(call)
+      return [lowerCall(call, table)]
+    }
     const { kernel, buffers } = lowerNode(node, plan.anchor.get(node), stored)
-    return { kernel, buffers: buffers.map((buffer) => table.of(buffer)) }
+    return [{ kernel, buffers: buffers.map((buffer) => table.of(buffer)) }]
   })
+  const fused = fuseRows(lowered, table.list).map(simplify)
   for (const { node, id } of copies) {
-    steps.push({ kernel: lowerCopy(node, node.tensor.dtype), buffers: [id, table.of(node)] })
+    const { shape, dtype } = node.tensor
+    fused.push({ kernel: copyKernel(sizeOf(shape), dtype), buffers: [id, table.of(node)] })
   }
-  const { buffers, arenaBytes } = planArena(table.list, steps)
+  const { buffers: used, steps } = dropUnused(table.list, fused)
+  const { buffers, arenaBytes } = planArena(used, steps)
   return {
     name,
     hash: hashOf(buffers, steps),
     buffers,
     steps,
+    repeats: [],
     arenaBytes,
     inputs: inputIds,
     outputs: outputIds,
