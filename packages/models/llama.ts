@@ -1,4 +1,4 @@
-import { Initializers, Layers } from "@espalier/nn"
+import { cachedAttention, fusedAttention, Initializers, Layers } from "@espalier/nn"
 import type { Device, HostArray } from "@espalier/tensor"
 import { DeviceArray, Program, Random, Spec, Tensor } from "@espalier/tensor"
 import type { CompileError } from "@espalier/tensor"
@@ -23,20 +23,6 @@ const linearNames = ["query", "key", "value", "output", "gate", "up", "down"] as
 
 const ignore: Observe = () => {}
 
-/** [batch, length, heads · width] → [batch, heads, length, width]. */
-const splitHeads = (x: T, heads: number): T => {
-  const [batch, length, wide] = x.shape as readonly [number, number, number]
-  return Tensor.permute(Tensor.reshape(x, [batch, length, heads, wide / heads]), [0, 2, 1, 3])
-}
-
-/** Each key-value head serves `heads / keyValueHeads` neighbouring query heads. */
-const repeatHeads = (x: T, times: number): T => {
-  if (times === 1) return x
-  const [batch, heads, length, width] = x.shape as readonly [number, number, number, number]
-  const spread = Tensor.broadcastTo(Tensor.expandDims(x, 2), [batch, heads, times, length, width])
-  return Tensor.reshape(spread, [batch, heads * times, length, width])
-}
-
 const feedForward = (own: Own, hidden: T, epsilon: number, observe: Observe): T => {
   const x = Layers.rmsNorm(hidden, own.feedForwardNorm, epsilon)
   observe("gate", x)
@@ -51,19 +37,21 @@ const blockForward = (config: LlamaConfig, own: Own, hidden: T, observe: Observe
   const [batch, length, dimension] = hidden.shape as readonly [number, number, number]
   const x = Layers.rmsNorm(hidden, own.attentionNorm, normEpsilon)
   for (const name of ["query", "key", "value"]) observe(name, x)
-  const tables = Layers.rotaryTables(length, headDimension(config), ropeTheta)
-  const [cosine, sine] = [Tensor.fromHost(tables.cosine), Tensor.fromHost(tables.sine)]
-  const repeats = heads / keyValueHeads
-  const query = Layers.rotate(splitHeads(Layers.linear(x, own.query), heads), cosine, sine)
-  const key = Layers.rotate(splitHeads(Layers.linear(x, own.key), keyValueHeads), cosine, sine)
-  const value = splitHeads(Layers.linear(x, own.value), keyValueHeads)
-  const attended = Layers.attention(
-    query,
-    repeatHeads(key, repeats),
-    repeatHeads(value, repeats),
-    Layers.causalMask(length),
+  const width = headDimension(config)
+  const tables = Layers.rotaryTables(length, width, ropeTheta)
+  const overHeads = (table: HostArray.HostArray) =>
+    Tensor.reshape(Tensor.fromHost(table), [length, 1, width])
+  const [cosine, sine] = [overHeads(tables.cosine), overHeads(tables.sine)]
+  /** [batch, length, heads, width]. */
+  const perHead = (weight: T, count: number) =>
+    Tensor.reshape(Layers.linear(x, weight), [batch, length, count, width])
+  const attended = fusedAttention(
+    Layers.rotate(perHead(own.query, heads), cosine, sine),
+    Layers.rotate(perHead(own.key, keyValueHeads), cosine, sine),
+    perHead(own.value, keyValueHeads),
+    { causal: true },
   )
-  const joined = Tensor.reshape(Tensor.permute(attended, [0, 2, 1, 3]), [batch, length, dimension])
+  const joined = Tensor.reshape(attended, [batch, length, dimension])
   observe("output", joined)
   const afterAttention = Tensor.add(hidden, Layers.linear(joined, own.output))
   return feedForward(own, afterAttention, normEpsilon, observe)
@@ -82,8 +70,6 @@ const blockStep = (
 ): { readonly hidden: T; readonly cache: Cache } => {
   const { heads, keyValueHeads, normEpsilon } = config
   const width = headDimension(config)
-  const context = cache.key.shape[0]
-  const repeats = heads / keyValueHeads
   const x = Layers.rmsNorm(hidden, own.attentionNorm, normEpsilon)
   const turn = (y: T, count: number) =>
     Layers.rotate(Tensor.reshape(y, [count, width]), tables.cosine, tables.sine)
@@ -92,17 +78,7 @@ const blockStep = (
   const row = Tensor.reshape(position, [1])
   const keys = Tensor.updateRows(cache.key, row, key)
   const values = Tensor.updateRows(cache.value, row, Layers.linear(x, own.value))
-  // [context, keyValueHeads · width] → [keyValueHeads, context, width]; the queries of one
-  // key-value head are the rows of one small matrix.
-  const perHead = (y: T) =>
-    Tensor.permute(Tensor.reshape(y, [context, keyValueHeads, width]), [1, 0, 2])
-  const visible = Tensor.lessEqual(Tensor.iota([context], 0), position)
-  const attended = Layers.attention(
-    Tensor.reshape(query, [keyValueHeads, repeats, width]),
-    perHead(keys),
-    perHead(values),
-    visible,
-  )
+  const attended = cachedAttention(query, keys, values, position)
   const joined = Tensor.reshape(attended, [1, heads * width])
   const afterAttention = Tensor.add(hidden, Layers.linear(joined, own.output))
   return {

@@ -21,3 +21,6 @@ export type {
   TrainStepOutputs,
   TrainStepState,
 } from "./train_step.ts"
+export { fusedAttention } from "./attention/attention.ts"
+export type { AttentionOptions } from "./attention/attention.ts"
+export { cachedAttention } from "./attention/cached.ts"

@@ -46,7 +46,7 @@ const regression: TrainOptions<typeof parameters, ReturnType<typeof batch>> = {
   steps: 200,
 }
 
-const devices: ReadonlyArray<readonly [string, Layer.Layer<Device>]> = [
+const devices: ReadonlyArray<readonly [string, Layer.Layer<Device, unknown>]> = [
   ["interpreter", Interpreter.layer],
   ["wasm", wasmLayer({ poison: true })],
 ]

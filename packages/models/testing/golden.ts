@@ -90,7 +90,11 @@ const assertListed = (
 const timeout = 300_000
 
 /** Says that a device agrees with PyTorch to a tolerance relative to the largest value. */
-export const describeGolden = (name: string, device: Layer.Layer<Device>, tolerance: number) =>
+export const describeGolden = (
+  name: string,
+  device: Layer.Layer<Device, unknown>,
+  tolerance: number,
+) =>
   describe.skipIf(!hasData)(`float64 PyTorch on ${name}${needsData}`, () => {
     it.effect(
       `gives the same logits within ${tolerance}`,

@@ -1,0 +1,214 @@
+import type { WasmBound, WasmStageKit } from "@espalier/tensor"
+
+/** Bytes of an `f32`. */
+export const float = 4
+
+/** A factor of an address: a number known now, or an `i32` local. */
+type Factor = number | { readonly local: number }
+
+const pushFactor = (kit: WasmStageKit, factor: Factor): void => {
+  if (typeof factor === "number") kit.f.i32(factor)
+  else kit.f.get(factor.local)
+}
+
+/** `base + Σ index · step` in a fresh local. */
+export const place = (
+  kit: WasmStageKit,
+  base: Factor,
+  ...terms: ReadonlyArray<readonly [index: Factor, step: number]>
+): number => {
+  const { f } = kit
+  pushFactor(kit, base)
+  for (const [index, step] of terms) {
+    pushFactor(kit, index)
+    f.i32(step).op("i32.mul").op("i32.add")
+  }
+  return keep(kit, "i32")
+}
+
+/** What is on the stack, in a fresh local. */
+export const keep = (kit: WasmStageKit, type: "i32" | "v128"): number => {
+  const local = kit.f.local(type)
+  kit.f.set(local)
+  return local
+}
+
+/** The smaller of two `i32` in a fresh local. */
+export const smaller = (kit: WasmStageKit, a: Factor, b: Factor): number => {
+  for (const factor of [a, b, a, b]) pushFactor(kit, factor)
+  kit.f.op("i32.lt_s").op("select")
+  return keep(kit, "i32")
+}
+
+/** The larger of two `i32` in a fresh local. */
+export const larger = (kit: WasmStageKit, a: Factor, b: Factor): number => {
+  for (const factor of [a, b, a, b]) pushFactor(kit, factor)
+  kit.f.op("i32.gt_s").op("select")
+  return keep(kit, "i32")
+}
+
+/** Applies a vector instruction to locals; the result in a fresh one. */
+export const vector = (
+  kit: WasmStageKit,
+  name: Parameters<WasmStageKit["f"]["op"]>[0],
+  ...operands: ReadonlyArray<number>
+): number => {
+  for (const operand of operands) kit.f.get(operand)
+  kit.f.op(name)
+  return keep(kit, "v128")
+}
+
+export const constant = (kit: WasmStageKit, value: number): number => {
+  kit.f.f32x4(value)
+  return keep(kit, "v128")
+}
+
+export const load = (kit: WasmStageKit, address: number, offset = 0): number => {
+  kit.f.get(address).memory("v128.load", offset)
+  return keep(kit, "v128")
+}
+
+export const splat = (kit: WasmStageKit, address: number, offset = 0): number => {
+  kit.f.get(address).memory("v128.load32_splat", offset)
+  return keep(kit, "v128")
+}
+
+export const store = (kit: WasmStageKit, address: number, value: number, offset = 0): void => {
+  kit.f.get(address).get(value).memory("v128.store", offset)
+}
+
+/** Combines the four lanes into all of them. */
+export const acrossLanes = (
+  kit: WasmStageKit,
+  name: "f32x4.add" | "f32x4.pmax",
+  local: number,
+): number => {
+  const { f } = kit
+  f.get(local).get(local).get(local).shuffle(2, 3, 0, 1).op(name)
+  const halves = keep(kit, "v128")
+  f.get(halves).get(halves).get(halves).shuffle(1, 0, 3, 2).op(name)
+  return keep(kit, "v128")
+}
+
+/** Fills `bytes` at an address with zeros. */
+export const clear = (kit: WasmStageKit, address: number, bytes: number): void => {
+  kit.f.get(address).i32(0).i32(bytes).memoryFill()
+}
+
+/** A matrix in memory; a row lies `across` bytes after the one before, an inner step `along`. */
+interface Left {
+  readonly address: number
+  readonly across: number
+  readonly along: number
+}
+interface Right {
+  readonly address: number
+  readonly along: number
+}
+interface Target {
+  readonly address: number
+  readonly across: number
+}
+
+/** Rows and columns of the block of a product that is kept in registers. */
+export const tileRows = 4
+export const tileColumns = 8
+
+/**
+ * `target += left · right` for one tile: `left` [4, count], `right` [count, 8] with columns side by
+ * side; `fresh` starts from zeros.
+ */
+export const multiplyTile = (
+  kit: WasmStageKit,
+  left: Left,
+  right: Right,
+  target: Target,
+  count: WasmBound,
+  fresh: boolean,
+): void => {
+  const { f } = kit
+  const rows = Array.from({ length: tileRows }, (_, i) => i)
+  const halves = [0, 1]
+  const sums = rows.map((row) =>
+    halves.map((half) =>
+      fresh ? constant(kit, 0) : load(kit, target.address, row * target.across + 16 * half),
+    ),
+  )
+  const a = place(kit, { local: left.address })
+  const b = place(kit, { local: right.address })
+  kit.loop(0, count, 1, () => {
+    const columns = halves.map((half) => load(kit, b, 16 * half))
+    for (const row of rows) {
+      const factor = splat(kit, a, row * left.across)
+      for (const half of halves) {
+        f.get(factor).get(columns[half])
+        kit.multiplyAdd(() => f.get(sums[row][half]))
+        f.set(sums[row][half])
+      }
+    }
+    f.get(a).i32(left.along).op("i32.add").set(a)
+    f.get(b).i32(right.along).op("i32.add").set(b)
+  })
+  for (const row of rows) {
+    for (const half of halves) {
+      store(kit, target.address, sums[row][half], row * target.across + 16 * half)
+    }
+  }
+}
+
+/** Result i holds lane i of each of four vectors. */
+export const transposeVectors = (
+  kit: WasmStageKit,
+  [a, b, c, d]: ReadonlyArray<number>,
+): readonly [number, number, number, number] => {
+  const mix = (x: number, y: number, lanes: readonly [number, number, number, number]): number => {
+    kit.f
+      .get(x)
+      .get(y)
+      .shuffle(...lanes)
+    return keep(kit, "v128")
+  }
+  const low = [mix(a, b, [0, 4, 1, 5]), mix(c, d, [0, 4, 1, 5])] as const
+  const high = [mix(a, b, [2, 6, 3, 7]), mix(c, d, [2, 6, 3, 7])] as const
+  return [
+    mix(low[0], low[1], [0, 1, 4, 5]),
+    mix(low[0], low[1], [2, 3, 6, 7]),
+    mix(high[0], high[1], [0, 1, 4, 5]),
+    mix(high[0], high[1], [2, 3, 6, 7]),
+  ]
+}
+
+/**
+ * Copies `count` rows (at least one) of `width` elements, `across` bytes apart, into columns: element
+ * [row, i] goes to `target + i · pitch + 4 · row`. Rows up to the next multiple of four repeat the last.
+ */
+export const transposeRows = (
+  kit: WasmStageKit,
+  source: { readonly address: number; readonly across: number },
+  count: number,
+  width: number,
+  target: { readonly address: number; readonly pitch: number },
+): void => {
+  const last = place(kit, { local: count }, [1, -1])
+  kit.loop(0, { local: count }, 4, (row) => {
+    const rows = [0, 1, 2, 3].map((i) => {
+      const clamped = smaller(kit, { local: place(kit, { local: row }, [i, 1]) }, { local: last })
+      return place(kit, { local: source.address }, [{ local: clamped }, source.across])
+    })
+    const to = place(kit, { local: target.address }, [{ local: row }, float])
+    for (let i = 0; i < width; i += 4) {
+      const read = rows.map((address) => load(kit, address, float * i))
+      for (const [at, column] of transposeVectors(kit, read).entries()) {
+        store(kit, to, column, (i + at) * target.pitch)
+      }
+    }
+  })
+}
+
+/** `index < limit` for the four elements from `first` on: a mask. */
+export const lanesBelow = (kit: WasmStageKit, first: number, limit: number): number => {
+  const { f } = kit
+  f.get(first).op("i32x4.splat").i32x4(0, 1, 2, 3).op("i32x4.add")
+  f.get(limit).op("i32x4.splat").op("i32x4.lt_s")
+  return keep(kit, "v128")
+}
