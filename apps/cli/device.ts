@@ -1,4 +1,5 @@
 import { DeviceUnavailable, PipelineDevice } from "@espalier/pipeline"
+import type { DeviceUnavailable as Unavailable } from "@espalier/tensor"
 import { Device } from "@espalier/tensor"
 import * as Wasm from "@espalier/wasm"
 import * as WebGpu from "@espalier/webgpu"
@@ -18,21 +19,21 @@ const describe: Layer.Layer<PipelineDevice, never, Device> = Layer.effect(
   })),
 )
 
+/** A device of its own kind, or the pipeline's word for one that is not there. */
+const orUnavailable = (
+  layer: Layer.Layer<Device, Unavailable>,
+): Layer.Layer<Device, DeviceUnavailable> =>
+  layer.pipe(
+    Layer.catch(({ device, lookedFor, hint }) => {
+      const detail = `looked for ${lookedFor.join(", ")}`
+      return Layer.effect(Device, new DeviceUnavailable({ device, detail, hint }))
+    }),
+  )
+
 const devices: Readonly<Record<DeviceChoice, Layer.Layer<Device, DeviceUnavailable>>> = {
-  wasm: Wasm.layer(),
-  webgpu: WebGpu.layer({ software: "allow" }).pipe(
-    Layer.catch(({ lookedFor, hint }) =>
-      Layer.effect(
-        Device,
-        new DeviceUnavailable({
-          device: "webgpu",
-          detail: `looked for ${lookedFor.join(", ")}`,
-          hint,
-        }),
-      ),
-    ),
-  ),
-  auto: WebGpu.layer({ software: false }).pipe(Layer.catch(() => Wasm.layer())),
+  wasm: orUnavailable(Wasm.layer()),
+  webgpu: orUnavailable(WebGpu.layer({ software: "allow" })),
+  auto: orUnavailable(WebGpu.layer({ software: false }).pipe(Layer.catch(() => Wasm.layer()))),
 }
 
 /**

@@ -1,10 +1,12 @@
 import type { Ir } from "@espalier/tensor"
 import { compileContract } from "./contract.ts"
+import { compileCustom } from "./custom.ts"
 import type { Target } from "./emitter.ts"
 import { KernelModule } from "./emitter.ts"
 import type { Stage } from "./loops.ts"
 import { compileMap } from "./map.ts"
 import { compileReduce } from "./reduce.ts"
+import { compileRows } from "./rows.ts"
 import { compileScan } from "./scan.ts"
 import { compileScatter } from "./scatter.ts"
 
@@ -37,6 +39,10 @@ const compileKind = (module: KernelModule, kernel: Ir.Kernel): Template => {
       return compileContract(module, kernel)
     case "scatter":
       return { stages: compileScatter(module, kernel) }
+    case "rows":
+      return compileRows(module, kernel)
+    case "custom":
+      return compileCustom(module, kernel)
   }
 }
 

@@ -2,6 +2,7 @@ import { Ir } from "@espalier/tensor"
 import type { Template } from "./compile_kernel.ts"
 import { compilePacked } from "./contract_packed.ts"
 import { compileStreamed } from "./contract_stream.ts"
+import { prefers } from "./contract_parts.ts"
 import type { Access } from "./dependencies.ts"
 import { access, dependencies } from "./dependencies.ts"
 import type { KernelModule } from "./emitter.ts"
@@ -60,6 +61,10 @@ const withoutInner = (kernel: Ir.ContractKernel): Ir.MapKernel => {
   }
 }
 
+/** True where packing the right side would cost more than it saves. */
+const fewRows = ({ rows, columns, inner }: Product): boolean =>
+  rows.extent <= (prefers(columns.value, columns, inner) ? 4 : 3)
+
 /** Writes a contract kernel. */
 export const compileContract = (module: KernelModule, source: Ir.ContractKernel): Template => {
   if (source.k === 0) return { stages: compileMap(module, withoutInner(source)) }
@@ -79,5 +84,5 @@ export const compileContract = (module: KernelModule, source: Ir.ContractKernel)
     values: outputs.map((output) => output.value),
     stores: outputs.map((output) => access(output.operand, index)),
   }
-  return shape.rows.extent <= 3 ? compileStreamed(module, shape) : compilePacked(module, shape)
+  return fewRows(shape) ? compileStreamed(module, shape) : compilePacked(module, shape)
 }

@@ -1,375 +1,308 @@
 import type { Template } from "./compile_kernel.ts"
 import type { Product } from "./contract.ts"
-import { hoistOutputs, prefers, transpose, writeRow } from "./contract_parts.ts"
+import { packPanel } from "./contract_pack.ts"
+import type { Plan } from "./contract_plan.ts"
+import { padded, planProduct } from "./contract_plan.ts"
+import { blockEnd, hoistOutputs, writeOutputs, writeRow } from "./contract_parts.ts"
+import type { Sums } from "./contract_tile.ts"
+import { multiplyTile, tileColumns } from "./contract_tile.ts"
+import { access } from "./dependencies.ts"
 import type { Bound, Emitter, KernelModule } from "./emitter.ts"
 import { Evaluator } from "./expression_compiler.ts"
+import type { Stage } from "./loops.ts"
 import { boundsOf, nest, product as sizeOf, weight } from "./loops.ts"
 
-/** Register tile. Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", 2008. */
-const tileRows = 4
-const tileColumns = 8
-
-const padded = (extent: number, multiple: number): number => Math.ceil(extent / multiple) * multiple
-
-/** Block sizes, and where each block lies in the scratch memory. */
-interface Blocks {
-  readonly inner: number
-  readonly innerBlocks: number
-  readonly rows: number
-  readonly columns: number
-  /** Rows whose sums are kept while the inner blocks go by. */
-  readonly keptRows: number
-  readonly packedColumns: number
-  readonly sums: number
-  readonly bytes: number
+interface Range {
+  readonly start: number
+  readonly end: number
 }
 
-const planBlocks = ({ rows, columns, inner }: Product): Blocks => {
-  const innerBlocks = inner.extent <= 384 ? 1 : Math.ceil(inner.extent / 320)
-  const innerBlock = innerBlocks === 1 ? inner.extent : padded(inner.extent / innerBlocks, 4)
-  const rowBlock = Math.min(128, padded(rows.extent, tileRows))
-  const columnBlock = Math.min(512, padded(columns.extent, tileColumns))
-  const keptRows = innerBlocks === 1 ? rowBlock : Math.min(1024, padded(rows.extent, rowBlock))
-  const packedColumns = 4 * rowBlock * innerBlock
-  const sums = packedColumns + 4 * columnBlock * innerBlock
-  return {
-    inner: innerBlock,
-    innerBlocks,
-    rows: rowBlock,
-    columns: columnBlock,
-    keptRows,
-    packedColumns,
-    sums,
-    bytes: sums + 4 * keptRows * columnBlock,
+/** Writes the code of one part: blocks of columns, of inner steps, and tile after tile in each. */
+class PackedWriter {
+  readonly #plan: Plan
+  readonly #emitter: Emitter
+  readonly #evaluator: Evaluator
+
+  constructor(plan: Plan, emitter: Emitter, evaluator: Evaluator) {
+    this.#plan = plan
+    this.#emitter = emitter
+    this.#evaluator = evaluator
   }
-}
 
-/** `min(a + step, b)` in a fresh local. */
-const blockEnd = (emitter: Emitter, a: number, step: number, b: Bound): number => {
-  const { f } = emitter
-  f.get(a).i32(step).op("i32.add")
-  const end = emitter.keep("i32")
-  f.get(end)
-  emitter.push(b)
-  f.get(end)
-  emitter.push(b)
-  f.op("i32.lt_s").op("select").set(end)
-  return end
-}
+  #scratch(offset: number): number {
+    this.#emitter.f.get(this.#emitter.scratch)
+    if (offset > 0) this.#emitter.f.i32(offset).op("i32.add")
+    return this.#emitter.keep("i32")
+  }
 
-/**
- * Copies rows `[from, to)` × inner `[start, end)` of an operand into panels of `width` rows, inner
- * step after inner step. The last panel is filled up by repeating its last row: those sums are
- * never read.
- */
-const pack = (
-  base: Evaluator,
-  operand: Product["rows"],
-  inner: Product["inner"],
-  width: number,
-  area: {
-    readonly from: number
-    readonly to: number
-    readonly start: number
-    readonly end: number
-  },
-  destination: () => void,
-): void => {
-  const { emitter } = base
-  const { f } = emitter
-  const { variable, value } = operand
-  const step = 4 * width
-  const depth = f.local("i32")
-  f.get(area.end).get(area.start).op("i32.sub").set(depth)
-  const paddedEnd = f.local("i32")
-  f.get(area.to)
-    .get(area.from)
-    .op("i32.sub")
-    .i32(width - 1)
-    .op("i32.add")
-    .i32(-width)
-  f.op("i32.and").get(area.from).op("i32.add").set(paddedEnd)
-  emitter.loop({ local: area.from }, { local: paddedEnd }, 4, (row) => {
-    const target = f.local("i32")
-    const position = f.local("i32")
-    // Panel number × panel bytes, and the half of the panel for the wider one.
-    f.get(row).get(area.from).op("i32.sub").i32(-width).op("i32.and").get(depth).op("i32.mul")
-    f.get(row)
-      .get(area.from)
-      .op("i32.sub")
-      .i32(width - 1)
-      .op("i32.and")
+  /** Goes through rows or columns in steps, the rest as a step of its own. */
+  #steps(local: number, end: Bound, step: number, extent: number, body: (n: number) => void): void {
+    const { f } = this.#emitter
+    const from = { local }
+    this.#emitter.loopFrom(local, this.#emitter.wholeSteps(from, end, step), step, () => body(step))
+    // Parts begin and end at whole steps: only the last of all can be smaller.
+    const rest = extent % step
+    if (rest === 0) return
+    f.get(local)
+    this.#emitter.push(end)
+    f.op("i32.lt_s").if(() => body(rest))
+  }
+
+  #difference({ start, end }: Range): number {
+    this.#emitter.f.get(end).get(start).op("i32.sub")
+    return this.#emitter.keep("i32")
+  }
+
+  /** The address of packed panels: those of the columns from `columns.start` on. */
+  #rightPanels(columns: Range, depth: Range, steps: number): number {
+    const { product, blocks, shareRight } = this.#plan
+    if (!shareRight) return this.#scratch(blocks.packedRight)
+    const { f, shared } = this.#emitter
+    // Inner blocks one after the other, in each the panels of all columns.
+    f.get(depth.start)
+      .i32(padded(product.columns.extent, tileColumns))
+      .op("i32.mul")
+      .get(columns.start)
+    f.get(steps).op("i32.mul").op("i32.add").i32(2).op("i32.shl").get(shared).op("i32.add")
+    return this.#emitter.keep("i32")
+  }
+
+  /** Packs panels of the right side, all inner blocks of them, where all threads see them. */
+  writePacking(): void {
+    const { product, blocks } = this.#plan
+    const emitter = this.#emitter
+    const { f } = emitter
+    const { columns: side, inner } = product
+    emitter.push(emitter.start)
+    f.i32(tileColumns).op("i32.mul")
+    const start = emitter.keep("i32")
+    emitter.push(emitter.end)
+    f.i32(tileColumns).op("i32.mul")
+    const columns = { start, end: blockEnd(emitter, emitter.keep("i32"), 0, side.extent) }
+    emitter.loop(0, inner.extent, blocks.inner, (first) => {
+      const depth = { start: first, end: blockEnd(emitter, first, blocks.inner, inner.extent) }
+      this.#packRight(columns, depth)
+    })
+  }
+
+  #packRight(columns: Range, depth: Range): void {
+    const { product } = this.#plan
+    const { f } = this.#emitter
+    const { columns: side, inner } = product
+    const target = this.#rightPanels(columns, depth, this.#difference(depth))
+    const row = f.local("i32")
+    f.get(columns.start).set(row)
+    const [start, end] = [{ local: depth.start }, { local: depth.end }]
+    const to = { local: columns.end }
+    const shape = { width: tileColumns, start, end, target }
+    this.#steps(row, to, tileColumns, side.extent, (count) => {
+      packPanel(this.#evaluator, side, inner, { ...shape, row, count })
+    })
+  }
+
+  /** Where the left side of a row of tiles lies, packed now if it has to be. */
+  #leftPanel(row: number, count: number, depth: Range): number {
+    const { product, tile, left } = this.#plan
+    const { rows, inner } = product
+    if (left !== undefined && rows.value.kind === "load") {
+      const reader = this.#evaluator.fork()
+      reader.bind(rows.variable, row)
+      reader.bind(inner.variable, depth.start)
+      return reader.address(access(rows.value.operand, rows.value.index))
+    }
+    const [target, address] = [this.#scratch(0), this.#scratch(0)]
+    const [start, end] = [{ local: depth.start }, { local: depth.end }]
+    const panel = { row, count, width: tile, start, end, target }
+    packPanel(this.#evaluator, rows, inner, panel)
+    return address
+  }
+
+  /** The address of the sum of a row and the first column of a block. */
+  #sumsAddress(row: number, columns: Range, keptStart: number): number {
+    const { product, blocks, output, single } = this.#plan
+    const { f } = this.#emitter
+    if (output !== undefined) {
+      const writer = this.#evaluator.fork()
+      writer.bind(product.rows.variable, row)
+      writer.bind(product.columns.variable, columns.start)
+      return writer.address(product.stores[0])
+    }
+    const base = this.#scratch(blocks.sums)
+    if (single) return base
+    f.get(row).get(keptStart).op("i32.sub")
+    f.i32(4 * blocks.columns)
+      .op("i32.mul")
+      .get(base)
       .op("i32.add")
-    f.i32(2).op("i32.shl")
-    destination()
-    f.op("i32.add").set(target)
-    f.get(area.start).set(position)
-    const advance = (count: number): void => {
-      f.get(target)
-        .i32(step * count)
-        .op("i32.add")
-        .set(target)
-    }
-    const singles = (readers: ReadonlyArray<Evaluator>): void => {
-      emitter.loopFrom(position, { local: area.end }, 1, () => {
-        const lanes = readers.map((reader) => {
-          let local = 0
-          reader.scope(() => {
-            reader.bind(inner.variable, position)
-            local = reader.vector(value)
-          })
-          return local
-        }) as [number, number, number, number]
-        f.get(target)
-        f.get(lanes[0]).get(lanes[1]).shuffle(0, 4, 0, 4)
-        f.get(lanes[2]).get(lanes[3]).shuffle(0, 4, 0, 4)
-        f.shuffle(0, 1, 4, 5).memory("v128.store")
-        advance(1)
-      })
-    }
-    const rowReaders = (lane: number | undefined): ReadonlyArray<Evaluator> =>
-      Array.from({ length: 4 }, (_, j) => {
-        const reader = base.fork(lane)
-        f.get(area.to).i32(1).op("i32.sub")
-        const last = emitter.keep("i32")
-        reader.bind(variable, blockEnd(emitter, row, j, { local: last }))
-        reader.hoist([value])
-        return reader
-      })
-    if (prefers(value, operand, inner)) {
-      f.get(row)
-        .i32(4)
-        .op("i32.add")
-        .get(area.to)
-        .op("i32.le_s")
-        .if(
-          () => {
-            const reader = base.fork(variable)
-            reader.bindLanes(variable, row)
-            reader.hoist([value])
-            emitter.loopFrom(position, { local: area.end }, 1, () => {
-              reader.scope(() => {
-                reader.bind(inner.variable, position)
-                const local = reader.vector(value)
-                f.get(target).get(local).memory("v128.store")
-              })
-              advance(1)
-            })
-          },
-          () => singles(rowReaders(undefined)),
-        )
-    } else {
-      const readers = rowReaders(inner.variable)
-      const whole = emitter.wholeSteps({ local: area.start }, { local: area.end }, 4)
-      emitter.loopFrom(position, whole, 4, () => {
-        const read = readers.map((reader) => {
-          let local = 0
-          reader.scope(() => {
-            reader.bindLanes(inner.variable, position)
-            local = reader.vector(value)
-          })
-          return local
-        }) as [number, number, number, number]
-        for (const [i, column] of transpose(emitter, read).entries()) {
-          f.get(target)
-            .get(column)
-            .memory("v128.store", i * step)
-        }
-        advance(4)
-      })
-      singles(readers)
-    }
-  })
-}
+    return this.#emitter.keep("i32")
+  }
 
-/** One register tile over `count` inner steps: sums at `sums`, rows `stride` bytes apart. */
-const tile = (
-  emitter: Emitter,
-  at: { readonly left: number; readonly right: number; readonly sums: number },
-  count: number,
-  fresh: () => void,
-  stride: number,
-): void => {
-  const { f } = emitter
-  const halves = [0, 1]
-  const rows = Array.from({ length: tileRows }, (_, row) => row)
-  const sums = rows.map(() => halves.map(() => f.local("v128")))
-  const right = halves.map(() => f.local("v128"))
-  const left = f.local("v128")
-  fresh()
-  f.if(
-    () => {
-      for (const local of sums.flat()) f.i32x4(0).set(local)
-    },
-    () => {
-      for (const row of rows) {
-        for (const half of halves) {
-          f.get(at.sums)
-            .memory("v128.load", row * stride + 16 * half)
-            .set(sums[row][half])
-        }
-      }
-    },
-  )
-  const remaining = f.local("i32")
-  f.get(count).set(remaining)
-  f.loop((next) => {
-    for (const half of halves) {
-      f.get(at.right)
-        .memory("v128.load", 16 * half)
-        .set(right[half])
-    }
-    for (const row of rows) {
-      f.get(at.left)
-        .memory("v128.load32_splat", 4 * row)
-        .set(left)
-      for (const half of halves) {
-        const sum = sums[row][half]
-        f.get(left).get(right[half])
-        emitter.multiplyAdd(() => f.get(sum))
-        f.set(sum)
+  /** A row of tiles over a block of columns, and its results where the sums are complete. */
+  #rowOfTiles(row: number, count: number, columns: Range, depth: Range, keptStart: number): void {
+    const { product, tile, blocks, left, output, single, light } = this.#plan
+    const { f } = this.#emitter
+    const steps = this.#difference(depth)
+    const panel = this.#leftPanel(row, count, depth)
+    const first = this.#sumsAddress(row, columns, keptStart)
+    const sums = f.local("i32")
+    f.get(first).set(sums)
+    const right = this.#rightPanels(columns, depth, steps)
+    const column = f.local("i32")
+    f.get(columns.start).set(column)
+    const [begins, ends] = [
+      (): void => void f.get(depth.start).op("i32.eqz"),
+      (): void => void f.get(depth.end).i32(product.inner.extent).op("i32.eq"),
+    ]
+    const whenComplete = (body: () => void): void => {
+      if (single) body()
+      else {
+        ends()
+        f.if(body)
       }
     }
-    f.get(at.left)
-      .i32(4 * tileRows)
-      .op("i32.add")
-      .set(at.left)
-    f.get(at.right)
-      .i32(4 * tileColumns)
-      .op("i32.add")
-      .set(at.right)
-    f.get(remaining).i32(1).op("i32.sub").tee(remaining).branchIf(next)
-  })
-  for (const row of rows) {
-    for (const half of halves) {
-      f.get(at.sums)
-        .get(sums[row][half])
-        .memory("v128.store", row * stride + 16 * half)
+    const extent = product.columns.extent
+    this.#steps(column, { local: columns.end }, tileColumns, extent, (width) => {
+      const shape = {
+        rows: count,
+        columns: width,
+        left: { address: panel, ...(left ?? { across: 4, along: 4 * tile }) },
+        right: { address: right, along: 4 * tileColumns },
+        sums: { address: sums, across: output ?? 4 * blocks.columns },
+        steps,
+      }
+      const inTile = output === undefined && light && width % 4 === 0
+      multiplyTile(this.#emitter, shape, {
+        first: single ? undefined : begins,
+        last: single ? undefined : ends,
+        finish: inTile ? (locals) => this.#finishTile(row, column, locals) : undefined,
+      })
+      if (output === undefined && light && !inTile) {
+        const rest = { start: column, end: columns.end }
+        whenComplete(() => this.#finishRows(row, count, rest, sums))
+      }
+      f.get(sums)
+        .i32(4 * tileColumns)
+        .op("i32.add")
+        .set(sums)
+    })
+    if (output === undefined && !light) {
+      whenComplete(() => this.#finishRows(row, count, columns, first))
     }
+  }
+
+  /** Sends the sums of a tile through the output expressions. */
+  #finishTile(row: number, column: number, sums: Sums): void {
+    const { product } = this.#plan
+    const { f } = this.#emitter
+    const writer = this.#evaluator.fork(product.columns.variable)
+    writer.bindLanes(product.columns.variable, column)
+    hoistOutputs(writer, product)
+    for (const [i, vectors] of sums.entries()) {
+      writer.scope(() => {
+        f.get(row).i32(i).op("i32.add")
+        writer.bind(product.rows.variable, this.#emitter.keep("i32"))
+        hoistOutputs(writer, product)
+        for (const [j, vector] of vectors.entries()) {
+          writer.scope(() => {
+            writer.bindLanes(product.columns.variable, column, 1, 4 * j)
+            writeOutputs(writer, product, vector)
+          })
+        }
+      })
+    }
+  }
+
+  /** Sends rows of finished sums through the output expressions. `sums` is those of the first. */
+  #finishRows(row: number, count: number, columns: Range, sums: number): void {
+    const { product, blocks } = this.#plan
+    const { f } = this.#emitter
+    const end = f.local("i32")
+    f.get(row).i32(count).op("i32.add").set(end)
+    f.get(sums).get(columns.start).i32(2).op("i32.shl").op("i32.sub")
+    const address = this.#emitter.keep("i32")
+    this.#emitter.loop({ local: row }, { local: end }, 1, (each) => {
+      const writer = this.#evaluator.fork(product.columns.variable)
+      writer.bind(product.rows.variable, each)
+      hoistOutputs(writer, product)
+      writeRow(writer, product, address, { local: columns.start }, { local: columns.end })
+      f.get(address)
+        .i32(4 * blocks.columns)
+        .op("i32.add")
+        .set(address)
+    })
+  }
+
+  write([rowFrom, rowTo]: readonly [Bound, Bound], [from, to]: readonly [Bound, Bound]): void {
+    const { product, tile, blocks } = this.#plan
+    const emitter = this.#emitter
+    const { rows, inner } = product
+    const block = (columns: Range, depth: Range, kept: Range): void => {
+      const row = emitter.f.local("i32")
+      emitter.f.get(kept.start).set(row)
+      this.#steps(row, { local: kept.end }, tile, rows.extent, (count) =>
+        this.#rowOfTiles(row, count, columns, depth, kept.start),
+      )
+    }
+    emitter.loop(from, to, blocks.columns, (start) => {
+      const columns = { start, end: blockEnd(emitter, start, blocks.columns, to) }
+      emitter.loop(rowFrom, rowTo, blocks.rows, (keptStart) => {
+        const kept = { start: keptStart, end: blockEnd(emitter, keptStart, blocks.rows, rowTo) }
+        emitter.loop(0, inner.extent, blocks.inner, (first) => {
+          const depth = { start: first, end: blockEnd(emitter, first, blocks.inner, inner.extent) }
+          if (!this.#plan.shareRight) this.#packRight(columns, depth)
+          block(columns, depth, kept)
+        })
+      })
+    })
   }
 }
 
 /** Both operands are packed into panels, block by block; sums go through the output expressions. */
 export const compilePacked = (module: KernelModule, product: Product): Template => {
   const { kernel, batch, rows, columns, inner } = product
-  const emitter = module.kernel("contract", kernel.operands)
-  const { f } = emitter
-  const blocks = planBlocks(product)
-  const stride = 4 * blocks.columns
   const batches = sizeOf(batch)
   const split = batches >= 8 ? batch.indexOf(Math.max(...batch)) : -1
-  const byRows = split < 0 && rows.extent >= 128
+  const byRows = split < 0 && rows.extent >= columns.extent
+  const plan = planProduct(product, module.target.relaxed, byRows)
+  const stages: Array<Stage> = []
+  const packedRight = padded(columns.extent, tileColumns) * inner.extent
+  if (plan.shareRight) {
+    const emitter = module.kernel("pack", kernel.operands)
+    new PackedWriter(plan, emitter, new Evaluator(emitter, undefined)).writePacking()
+    const work = packedRight * weight([columns.value])
+    const extent = Math.ceil(columns.extent / tileColumns)
+    stages.push({ name: "pack", extent, grain: 1, partsPerThread: 2, work })
+  }
+  const emitter = module.kernel("contract", kernel.operands)
   const evaluator = new Evaluator(emitter, undefined)
-  const all = (extent: number): readonly [Bound, Bound] => [0, extent]
-  const part: readonly [Bound, Bound] = [emitter.start, emitter.end]
-  const [rowFrom, rowTo] = byRows ? part : all(rows.extent)
-  const [columnFrom, columnTo] = split < 0 && !byRows ? part : all(columns.extent)
-  const plus = (offset: number) => (): void => {
-    f.get(emitter.scratch)
-    if (offset > 0) f.i32(offset).op("i32.add")
-  }
-
-  const multiplyBlock = (
-    area: { rowStart: number; rowEnd: number; columnStart: number; columnEnd: number },
-    depth: { start: number; end: number },
-    keptStart: number,
-  ): void => {
-    const count = f.local("i32")
-    f.get(depth.end).get(depth.start).op("i32.sub").set(count)
-    const rowOffset = (row: number): void => {
-      f.get(row).get(keptStart).op("i32.sub").i32(stride).op("i32.mul")
-    }
-    emitter.loop({ local: area.columnStart }, { local: area.columnEnd }, tileColumns, (column) => {
-      emitter.loop({ local: area.rowStart }, { local: area.rowEnd }, tileRows, (row) => {
-        const at = { left: f.local("i32"), right: f.local("i32"), sums: f.local("i32") }
-        plus(0)()
-        f.get(row).get(area.rowStart).op("i32.sub").get(count).op("i32.mul").i32(2).op("i32.shl")
-        f.op("i32.add").set(at.left)
-        plus(blocks.packedColumns)()
-        f.get(column).get(area.columnStart).op("i32.sub").get(count).op("i32.mul")
-        f.i32(2).op("i32.shl").op("i32.add").set(at.right)
-        plus(blocks.sums)()
-        rowOffset(row)
-        f.op("i32.add").get(column).get(area.columnStart).op("i32.sub").i32(2).op("i32.shl")
-        f.op("i32.add").set(at.sums)
-        tile(emitter, at, count, () => f.get(depth.start).op("i32.eqz"), stride)
-      })
-    })
-    f.get(depth.end)
-      .i32(inner.extent)
-      .op("i32.eq")
-      .if(() => {
-        emitter.loop({ local: area.rowStart }, { local: area.rowEnd }, 1, (row) => {
-          plus(blocks.sums)()
-          rowOffset(row)
-          f.op("i32.add").get(area.columnStart).i32(2).op("i32.shl").op("i32.sub")
-          const address = emitter.keep("i32")
-          const writer = evaluator.fork(columns.variable)
-          writer.bind(rows.variable, row)
-          hoistOutputs(writer, product)
-          const [from, to] = [{ local: area.columnStart }, { local: area.columnEnd }]
-          writeRow(writer, product, address, from, to)
-        })
-      })
-  }
-
   const loops = batch.map((extent, variable) => ({
     variable,
     ...boundsOf(emitter, variable, split, extent),
   }))
+  const all = (extent: number): readonly [Bound, Bound] => [0, extent]
+  const part: readonly [Bound, Bound] = [emitter.start, emitter.end]
   nest(
     evaluator,
     loops,
     () => undefined,
-    () => {
-      emitter.loop(columnFrom, columnTo, blocks.columns, (columnStart) => {
-        const columnEnd = blockEnd(emitter, columnStart, blocks.columns, columnTo)
-        const packRight = (start: number, end: number): void =>
-          pack(
-            evaluator,
-            columns,
-            inner,
-            tileColumns,
-            { from: columnStart, to: columnEnd, start, end },
-            plus(blocks.packedColumns),
-          )
-        const whole = { start: f.local("i32"), end: f.local("i32") }
-        f.i32(0).set(whole.start).i32(inner.extent).set(whole.end)
-        if (blocks.innerBlocks === 1) packRight(whole.start, whole.end)
-        emitter.loop(rowFrom, rowTo, blocks.keptRows, (keptStart) => {
-          const keptEnd = blockEnd(emitter, keptStart, blocks.keptRows, rowTo)
-          const overRows = (start: number, end: number): void => {
-            emitter.loop({ local: keptStart }, { local: keptEnd }, blocks.rows, (rowStart) => {
-              const rowEnd = blockEnd(emitter, rowStart, blocks.rows, { local: keptEnd })
-              const area = { from: rowStart, to: rowEnd, start, end }
-              pack(evaluator, rows, inner, tileRows, area, plus(0))
-              multiplyBlock({ rowStart, rowEnd, columnStart, columnEnd }, { start, end }, keptStart)
-            })
-          }
-          if (blocks.innerBlocks === 1) overRows(whole.start, whole.end)
-          else {
-            emitter.loop(0, inner.extent, blocks.inner, (start) => {
-              const end = blockEnd(emitter, start, blocks.inner, inner.extent)
-              packRight(start, end)
-              overRows(start, end)
-            })
-          }
-        })
-      })
-    },
+    () =>
+      new PackedWriter(plan, emitter, evaluator).write(
+        byRows ? part : all(rows.extent),
+        split < 0 && !byRows ? part : all(columns.extent),
+      ),
   )
   const multiplications = batches * rows.extent * columns.extent * inner.extent
   const packing = batches * inner.extent * (rows.extent * weight([rows.value]) + columns.extent * 2)
+  stages.push({
+    name: "contract",
+    extent: split >= 0 ? batch[split] : byRows ? rows.extent : columns.extent,
+    grain: split >= 0 ? 1 : byRows ? plan.tile : 4 * tileColumns,
+    partsPerThread: plan.shareRight || split >= 0 ? 4 : 2,
+    work: multiplications / 6 + packing,
+  })
   return {
-    stages: [
-      {
-        name: "contract",
-        extent: split >= 0 ? batch[split] : byRows ? rows.extent : columns.extent,
-        grain: split >= 0 ? 1 : 32,
-        partsPerThread: 2,
-        work: multiplications / 6 + packing,
-      },
-    ],
-    scratchBytes: padded(blocks.bytes, 64),
+    stages,
+    scratchBytes: plan.blocks.bytes,
+    sharedBytes: plan.shareRight ? 4 * packedRight : 0,
   }
 }

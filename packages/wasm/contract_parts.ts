@@ -50,6 +50,19 @@ export const writeRow = (
   })
 }
 
+/** `min(a + step, b)` in a fresh local. */
+export const blockEnd = (emitter: Emitter, a: number, step: number, b: Bound): number => {
+  const { f } = emitter
+  f.get(a).i32(step).op("i32.add")
+  const end = emitter.keep("i32")
+  f.get(end)
+  emitter.push(b)
+  f.get(end)
+  emitter.push(b)
+  f.op("i32.lt_s").op("select").set(end)
+  return end
+}
+
 /** Transposes four vectors (locals) of four lanes: result i holds lane i of each. */
 export const transpose = (
   emitter: Emitter,

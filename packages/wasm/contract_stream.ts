@@ -10,6 +10,10 @@ const columnBlock = 1024
 
 const padded = (extent: number, multiple: number): number => Math.ceil(extent / multiple) * multiple
 
+/** Vectors a round: packed codes are taken out of their words with counts that are known then. */
+const roundsOf = (value: Product["columns"]["value"]): ReadonlyArray<number> =>
+  value.kind === "load" ? [1] : [2, 1]
+
 /** Evaluates the few rows once, into `rows` stretches of `stride` floats at `address`. */
 const keepRows = (emitter: Emitter, base: Evaluator, product: Product, stride: number): void => {
   const { rows, inner } = product
@@ -31,14 +35,30 @@ const keepRows = (emitter: Emitter, base: Evaluator, product: Product, stride: n
   }
 }
 
-/** Columns that lie along the inner dimension: dot products, four columns at a time. */
+/** The sums of the lanes of one vector or of each of four, added as (0 + 1) + (2 + 3). */
+const addLanes = (emitter: Emitter, sums: ReadonlyArray<number>): number => {
+  const { f } = emitter
+  const [a, b, c, d] = sums
+  const lanes =
+    sums.length === 4
+      ? transpose(emitter, [a, b, c, d])
+      : [0, 1, 2, 3].map((lane) => {
+          f.get(a).get(a).shuffle(lane, lane, lane, lane)
+          return emitter.keep("v128")
+        })
+  f.get(lanes[0]).get(lanes[1]).op("f32x4.add").get(lanes[2]).get(lanes[3]).op("f32x4.add")
+  f.op("f32x4.add")
+  return emitter.keep("v128")
+}
+
+/** Columns that lie along the inner dimension: dot products, several columns at a time. */
 const dotColumns = (
   emitter: Emitter,
   base: Evaluator,
   product: Product,
   stride: number,
   local: number,
-  count: 4 | 1,
+  count: 8 | 4 | 1,
 ): void => {
   const { f } = emitter
   const { rows, columns, inner } = product
@@ -55,15 +75,15 @@ const dotColumns = (
       return emitter.keep("v128")
     }),
   )
-  const multiply = (place: number, lanes: boolean): void => {
+  const multiply = (place: number, lanes: boolean, offset = 0, multiple = 4): void => {
     const left = sums.map((_, row) => {
       f.get(emitter.scratch).get(place).i32(2).op("i32.shl").op("i32.add")
-      f.memory(lanes ? "v128.load" : "v128.load32_zero", 4 * row * stride)
+      f.memory(lanes ? "v128.load" : "v128.load32_zero", 4 * (row * stride + offset))
       return emitter.keep("v128")
     })
     for (const [j, reader] of readers.entries()) {
       reader.scope(() => {
-        if (lanes) reader.bindLanes(inner.variable, place)
+        if (lanes) reader.bindLanes(inner.variable, place, 1, offset, multiple)
         else reader.bind(inner.variable, place)
         let value = reader.vector(columns.value)
         if (!lanes) {
@@ -79,31 +99,25 @@ const dotColumns = (
     }
   }
   const place = f.local("i32")
-  const whole = Math.floor(inner.extent / 4) * 4
   f.i32(0).set(place)
-  emitter.loopFrom(place, whole, 4, () => multiply(place, true))
+  for (const vectors of roundsOf(columns.value)) {
+    const step = 4 * vectors
+    emitter.loopFrom(place, Math.floor(inner.extent / step) * step, step, () => {
+      for (let u = 0; u < vectors; u++) multiply(place, true, 4 * u, step)
+    })
+  }
   emitter.loopFrom(place, inner.extent, 1, () => multiply(place, false))
   for (const [row, sum] of sums.entries()) {
-    // Both widths add the lanes as (0 + 1) + (2 + 3).
-    const single = count === 1 ? sum[0] : undefined
-    const lanes =
-      single === undefined
-        ? transpose(emitter, sum as [number, number, number, number])
-        : ([0, 1, 2, 3].map((lane) => {
-            f.get(single).get(single).shuffle(lane, lane, lane, lane)
-            return emitter.keep("v128")
-          }) as [number, number, number, number])
-    f.get(lanes[0]).get(lanes[1]).op("f32x4.add").get(lanes[2]).get(lanes[3]).op("f32x4.add")
-    f.op("f32x4.add")
-    const total = emitter.keep("v128")
-    const writer = base.fork(columns.variable)
-    if (count === 4) writer.bindLanes(columns.variable, local)
-    else writer.bind(columns.variable, local)
-    if (rows.extent > 1) {
-      f.i32(row)
-      writer.bind(rows.variable, emitter.keep("i32"))
+    for (let group = 0; group < count; group += 4) {
+      const writer = base.fork(columns.variable)
+      if (count === 1) writer.bind(columns.variable, local)
+      else writer.bindLanes(columns.variable, local, 1, group)
+      if (rows.extent > 1) {
+        f.i32(row)
+        writer.bind(rows.variable, emitter.keep("i32"))
+      }
+      writeOutputs(writer, product, addLanes(emitter, sum.slice(group, group + 4)))
     }
-    writeOutputs(writer, product, total)
   }
 }
 
@@ -149,11 +163,11 @@ const addRows = (
         }),
       )
       const place = f.local("i32")
-      const add = (lanes: boolean): void => {
+      const add = (lanes: boolean, shift = 0, multiple = 4): void => {
         const values = readers.map((reader) => {
           let value = 0
           reader.scope(() => {
-            if (lanes) reader.bindLanes(columns.variable, place)
+            if (lanes) reader.bindLanes(columns.variable, place, 1, shift, multiple)
             else reader.bind(columns.variable, place)
             value = reader.vector(columns.value)
           })
@@ -162,7 +176,7 @@ const addRows = (
         f.get(origin).get(place).i32(2).op("i32.shl").op("i32.add")
         const address = emitter.keep("i32")
         for (const [row, factors] of left.entries()) {
-          const offset = 4 * row * columnBlock
+          const offset = 4 * (row * columnBlock + shift)
           f.get(address).memory(lanes ? "v128.load" : "v128.load32_splat", offset)
           const sum = emitter.keep("v128")
           for (const [u, factor] of factors.entries()) {
@@ -176,8 +190,13 @@ const addRows = (
         }
       }
       f.get(blockStart).set(place)
-      const whole = emitter.wholeSteps({ local: blockStart }, { local: blockEnd }, 4)
-      emitter.loopFrom(place, whole, 4, () => add(true))
+      for (const vectors of roundsOf(columns.value)) {
+        const width = 4 * vectors
+        const whole = emitter.wholeSteps({ local: place }, { local: blockEnd }, width)
+        emitter.loopFrom(place, whole, width, () => {
+          for (let u = 0; u < vectors; u++) add(true, 4 * u, width)
+        })
+      }
       emitter.loopFrom(place, { local: blockEnd }, 1, () => add(false))
     }
     const step = f.local("i32")
@@ -225,12 +244,12 @@ export const compileStreamed = (module: KernelModule, product: Product): Templat
         const local = emitter.f.local("i32")
         emitter.push(from)
         emitter.f.set(local)
-        emitter.loopFrom(local, emitter.wholeSteps(from, to, 4), 4, () =>
-          dotColumns(emitter, evaluator, product, stride, local, 4),
-        )
-        emitter.loopFrom(local, to, 1, () =>
-          dotColumns(emitter, evaluator, product, stride, local, 1),
-        )
+        // Eight sums keep both multipliers busy.
+        for (const count of rows.extent === 1 ? ([8, 4, 1] as const) : ([4, 1] as const)) {
+          emitter.loopFrom(local, emitter.wholeSteps({ local }, to, count), count, () =>
+            dotColumns(emitter, evaluator, product, stride, local, count),
+          )
+        }
       } else addRows(emitter, evaluator, product, stride, from, to)
     },
   )

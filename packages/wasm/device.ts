@@ -2,40 +2,24 @@ import type { DeviceBuffer, DeviceService, DType, Executable, HostData } from "@
 import {
   byteSize,
   CompileError,
-  Device,
   DeviceLost,
   Ir,
   OutOfMemory,
   UnsupportedDType,
 } from "@espalier/tensor"
-import type { Scope } from "effect"
-import { Effect, Layer } from "effect"
-import { hasRelaxedSimd, hasSharedMemory } from "./features.ts"
+import { Effect } from "effect"
+import { hasCode } from "./custom.ts"
+import type { Target } from "./emitter.ts"
 import type { LoadedKernel } from "./kernels.ts"
 import { KernelCache } from "./kernels.ts"
-import { Pool } from "./memory.ts"
-import { availableThreads, hasWorkers, Threads, ThreadsLost } from "./threads.ts"
+import type { Pool } from "./memory.ts"
+import type { Threads } from "./threads.ts"
+import { ThreadsLost } from "./threads.ts"
 import type { Needs } from "./workspace.ts"
 import { Workspace } from "./workspace.ts"
 
-/** How the device is set up. */
-export interface WasmOptions {
-  /**
-   * Threads to compute with, the calling one included. Default: the available parallelism, at most
-   * 4; 1 where there are no worker threads (browsers, for now).
-   */
-  readonly threads?: number
-  /** Fills recycled and fresh memory with NaN bytes. For tests: it costs time. */
-  readonly poison?: boolean
-  /** Most memory that the device takes, in bytes. Default and largest value: 4 GiB. */
-  readonly memoryLimitBytes?: number
-  /** Fused multiply-add where the engine has it. Default: true. */
-  readonly relaxedSimd?: boolean
-}
-
-const name = "wasm"
+export const name = "wasm"
 const dtypes: ReadonlyArray<DType> = ["f32", "i32", "u32", "bool"]
-const addressSpace = 2 ** 32
 
 interface Block extends DeviceBuffer {
   readonly address: number
@@ -46,31 +30,43 @@ interface Step {
   readonly buffers: ReadonlyArray<number>
 }
 
-class WasmDevice implements DeviceService {
+/** The CPU device over one memory. */
+export class WasmDevice implements DeviceService {
   readonly info: DeviceService["info"]
   readonly #pool: Pool
   readonly #threads: Threads | undefined
+  readonly #target: Target
   readonly #kernels: KernelCache
   readonly #workspace: Workspace
   readonly #poison: boolean
   #dispatches = 0
   #programs = 0
 
-  constructor(pool: Pool, threads: Threads | undefined, poison: boolean, relaxed: boolean) {
+  constructor(
+    pool: Pool,
+    threads: Threads | undefined,
+    poison: boolean,
+    relaxed: boolean,
+    notes: ReadonlyArray<string>,
+  ) {
     this.#pool = pool
     this.#threads = threads
     this.#poison = poison
     this.#workspace = new Workspace(pool)
-    const target = {
+    const target: Target = {
       relaxed,
       shared: pool.shared,
       maximumPages: pool.limitBytes / 65536,
     }
+    this.#target = target
     this.#kernels = new KernelCache(target, pool.memory, (id) => threads?.forget(id))
     const count = threads?.count ?? 1
     this.info = {
       kind: "wasm",
-      adapter: `WebAssembly SIMD${relaxed ? " (relaxed)" : ""}, ${count} thread${count === 1 ? "" : "s"}`,
+      adapter: [
+        `WebAssembly SIMD${relaxed ? " (relaxed)" : ""}, ${count} thread${count === 1 ? "" : "s"}`,
+        ...notes,
+      ].join("; "),
       software: false,
       dtypes,
       maximumBufferBytes: pool.limitBytes - 65536,
@@ -123,11 +119,16 @@ class WasmDevice implements DeviceService {
 
   #full(requestedBytes: number): OutOfMemory {
     const megabytes = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`
+    const { limitBytes, liveBytes } = this.#pool
+    const remedy = "use smaller batches, or run on webgpu."
     return new OutOfMemory({
       device: name,
       requestedBytes,
-      limitBytes: this.#pool.limitBytes,
-      hint: `${megabytes(this.#pool.liveBytes)} are in use. Free arrays, use smaller batches, or run on webgpu.`,
+      limitBytes,
+      hint:
+        requestedBytes > limitBytes
+          ? `One WebAssembly memory holds ${megabytes(limitBytes)} in all. Split the array, ${remedy}`
+          : `${megabytes(liveBytes)} are in use. Free arrays, ${remedy}`,
     })
   }
 
@@ -150,22 +151,24 @@ class WasmDevice implements DeviceService {
     }
   }
 
-  #load(
-    schedule: Ir.Schedule,
-  ): Effect.Effect<Loaded, CompileError | OutOfMemory | UnsupportedDType> {
+  #load(given: Ir.Schedule): Effect.Effect<Loaded, CompileError | OutOfMemory | UnsupportedDType> {
+    const schedule = Ir.expandCustom(given, (kernel) => hasCode(kernel, this.#target))
     for (const buffer of schedule.buffers) {
       const unsupported = this.#refuse(buffer.dtype)
       if (unsupported !== undefined) return Effect.fail(unsupported)
     }
-    const steps: Array<Step> = []
+    const steps: Array<Step | undefined> = []
     const constants = new Map<number, Block>()
     const giveBack = (): void => {
-      for (const { kernel } of steps) this.#kernels.release(kernel)
+      for (const step of steps) if (step !== undefined) this.#kernels.release(step.kernel)
       for (const block of constants.values()) this.free(block)
     }
     for (const { kernel, buffers } of schedule.steps) {
       // Nothing is written: nothing to do.
-      if (Ir.outputExtents(kernel).includes(0)) continue
+      if (Ir.outputExtents(kernel).includes(0)) {
+        steps.push(undefined)
+        continue
+      }
       try {
         steps.push({ kernel: this.#kernels.acquire(Ir.printKernel(kernel), kernel), buffers })
       } catch (error) {
@@ -186,7 +189,7 @@ class WasmDevice implements DeviceService {
       this.#view(block.address, dtype, length).set(data)
     }
     const threads = this.#threads?.count ?? 1
-    const code = steps.map((step) => step.kernel.code)
+    const code = steps.flatMap((step) => step?.kernel.code ?? [])
     const scratchBytes = Math.max(0, ...code.map((kernel) => kernel.scratchBytes))
     const sharedBytes = Math.max(0, ...code.map((kernel) => kernel.sharedBytes))
     const needs: Needs = {
@@ -198,7 +201,8 @@ class WasmDevice implements DeviceService {
       return Effect.fail(this.#full(needs.arena + needs.scratch))
     }
     this.#programs++
-    return Effect.succeed({ schedule, steps, constants, needs, scratchBytes, giveBack })
+    const order = Ir.executionOrder(schedule)
+    return Effect.succeed({ schedule, steps, order, constants, needs, scratchBytes, giveBack })
   }
 
   #unload(loaded: Loaded): void {
@@ -246,7 +250,7 @@ class WasmDevice implements DeviceService {
     givenOutputs: ReadonlyArray<DeviceBuffer>,
   ): Effect.Effect<void, DeviceLost | OutOfMemory> {
     return Effect.suspend((): Effect.Effect<void, DeviceLost | OutOfMemory> => {
-      const { schedule, steps } = loaded
+      const { schedule, steps, order } = loaded
       const inputs = [...(givenInputs as ReadonlyArray<Block>)]
       const outputs = givenOutputs as ReadonlyArray<Block>
       const copies: Array<Block> = []
@@ -265,12 +269,11 @@ class WasmDevice implements DeviceService {
       try {
         this.#threads?.check()
         const addresses = this.#addresses(loaded, inputs, outputs)
-        for (const { kernel, buffers } of steps) {
-          this.#dispatch(
-            loaded,
-            kernel,
-            buffers.map((id) => addresses[id]),
-          )
+        for (const at of order) {
+          const step = steps[at]
+          if (step === undefined) continue
+          const bases = step.buffers.map((id) => addresses[id])
+          this.#dispatch(loaded, step.kernel, bases)
         }
         return Effect.void
       } catch (error) {
@@ -306,7 +309,10 @@ class WasmDevice implements DeviceService {
 
 interface Loaded {
   readonly schedule: Ir.Schedule
-  readonly steps: ReadonlyArray<Step>
+  /** What each step of the schedule runs, if anything. */
+  readonly steps: ReadonlyArray<Step | undefined>
+  /** Numbers of the steps in the order in which they run. */
+  readonly order: Int32Array
   readonly constants: ReadonlyMap<number, Block>
   readonly needs: Needs
   readonly scratchBytes: number
@@ -322,40 +328,3 @@ const lost = (error: unknown): DeviceLost =>
         ? "Make the device anew; with { threads: 1 } it needs no workers."
         : "This is a defect in the device: please report the program that shows it.",
   })
-
-const make = (options: WasmOptions): Effect.Effect<DeviceService, never, Scope.Scope> =>
-  Effect.gen(function* () {
-    const wanted = options.threads ?? availableThreads()
-    const shared = wanted > 1 && hasWorkers() && hasSharedMemory()
-    const pool = new Pool({
-      shared,
-      limitBytes: Math.min(options.memoryLimitBytes ?? addressSpace, addressSpace),
-      poison: options.poison === true,
-    })
-    const threads = shared
-      ? yield* Effect.acquireRelease(
-          Effect.sync(() => Threads.start(wanted, pool.memory)),
-          (started) => Effect.promise(async () => started?.stop()),
-        )
-      : undefined
-    const relaxed = options.relaxedSimd !== false && hasRelaxedSimd()
-    return new WasmDevice(pool, threads, options.poison === true, relaxed)
-  })
-
-/**
- * The CPU device: programs run as WebAssembly SIMD code, shared between threads. Results do not
- * depend on the number of threads.
- *
- * @example
- * ```ts
- * import { Effect } from "effect"
- * import { Device } from "@espalier/tensor"
- * import * as Wasm from "@espalier/wasm"
- *
- * const adapter = await Effect.runPromise(
- *   Effect.map(Device, (device) => device.info.adapter).pipe(Effect.provide(Wasm.layer())),
- * )
- * ```
- */
-export const layer = (options: WasmOptions = {}): Layer.Layer<Device> =>
-  Layer.effect(Device, make(options))

@@ -56,6 +56,43 @@ describe("info", () => {
   )
 })
 
+describe("what is missing", () => {
+  /** Lets the engine say no to modules from the `refused`-th question on. */
+  const refusing = <A, E, R>(refused: number, body: Effect.Effect<A, E, R>) =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => {
+        const { validate } = WebAssembly
+        let asked = 0
+        WebAssembly.validate = (bytes) => ++asked < refused && validate(bytes)
+        return validate
+      }),
+      () => body,
+      (validate) => Effect.sync(() => void (WebAssembly.validate = validate)),
+    )
+  const adapter = Effect.map(Device, ({ info }) => info.adapter)
+
+  it.effect("is said in the adapter's text", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(
+        yield* refusing(2, adapter.pipe(on({ threads: 1 }))),
+        "WebAssembly SIMD, 1 thread; no fused multiply-add here",
+      )
+      assert.strictEqual(
+        yield* adapter.pipe(on({ threads: 1, relaxedSimd: false })),
+        "WebAssembly SIMD, 1 thread",
+      )
+    }),
+  )
+
+  it.effect("and without SIMD there is no device", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(refusing(1, adapter.pipe(on({ threads: 1 }))))
+      assert.strictEqual(error._tag, "DeviceUnavailable")
+      assert.include(error.message, "WebAssembly with 128-bit SIMD")
+    }),
+  )
+})
+
 describe("buffers", () => {
   it.effect("give back what was written", () =>
     Effect.gen(function* () {
@@ -91,6 +128,23 @@ describe("buffers", () => {
   )
 })
 
+describe("memory past 4 GiB", () => {
+  it.effect("is refused with numbers and a way out", () =>
+    Effect.gen(function* () {
+      const device = yield* Device
+      const error = yield* Effect.flip(device.allocate("f32", 1.5 * 2 ** 30))
+      assert.strictEqual(error._tag, "OutOfMemory")
+      if (error._tag === "OutOfMemory") {
+        assert.strictEqual(error.requestedBytes, 6 * 2 ** 30)
+        assert.strictEqual(error.limitBytes, 2 ** 32)
+        assert.include(error.hint, "4096 MiB in all")
+      }
+      assert.strictEqual(device.statistics().liveBytes, 0)
+      device.free(yield* device.allocate("f32", 16))
+    }).pipe(on({ threads: 1, memoryLimitBytes: 2 ** 33 })),
+  )
+})
+
 describe("programs", () => {
   it.effect("give all memory back with their scope, and share compiled kernels", () =>
     Effect.gen(function* () {
@@ -123,17 +177,17 @@ describe("programs", () => {
       const x = b.load(0, b.variable(0, 4), "i32")
       const schedule = scheduleOf({
         kind: "map",
-        name: "integer power",
+        name: "sine of integers",
         loops: [4],
         operands: [
           { dtype: "i32", length: 4, access: "read" },
           { dtype: "i32", length: 4, access: "write" },
         ],
-        outputs: [{ operand: 1, value: b.binary("power", x, x) }],
+        outputs: [{ operand: 1, value: b.unary("sin", x) }],
       })
       const error = yield* Effect.flip(Effect.scoped(device.compile(schedule)))
       assert.strictEqual(error._tag, "CompileError")
-      assert.include(error.message, "integer power")
+      assert.include(error.message, "sine of integers")
     }).pipe(on({ threads: 1 })),
   )
 

@@ -10,7 +10,8 @@ export interface Target {
 }
 
 /** How one element moves through a helper function. */
-type Helper = "i32.divide" | "i32.remainder" | "u32.divide" | "u32.remainder" | "f32.remainder"
+type Division = "i32.divide" | "i32.remainder" | "u32.divide" | "u32.remainder"
+type Helper = Division | "f32.remainder" | "i32.power" | "u32.power"
 
 /** A module in the making, with the helper functions that its kernels share. */
 export class KernelModule {
@@ -31,13 +32,60 @@ export class KernelModule {
   helper(name: Helper): WasmEncoder.FunctionBuilder {
     const known = this.#helpers.get(name)
     if (known !== undefined) return known
-    const made = name === "f32.remainder" ? this.#remainder() : this.#integer(name)
+    const made = this.#write(name)
     this.#helpers.set(name, made)
     return made
   }
 
+  #write(name: Helper): WasmEncoder.FunctionBuilder {
+    switch (name) {
+      case "f32.remainder":
+        return this.#remainder()
+      case "i32.power":
+      case "u32.power":
+        return this.#power(name === "i32.power")
+      default:
+        return this.#division(name)
+    }
+  }
+
+  /** Squares and multiplies, modulo 2³². Only ±1 has a reciprocal among the integers. */
+  #power(signed: boolean): WasmEncoder.FunctionBuilder {
+    const f = this.builder.function(["i32", "i32"], ["i32"])
+    const result = f.local("i32")
+    f.i32(1).set(result)
+    if (signed) {
+      f.get(1)
+        .i32(0)
+        .op("i32.lt_s")
+        .if(() => {
+          // Odd powers of −1 are −1, even ones 1; those of everything else but 1 are 0.
+          f.get(0).i32(1).get(1).i32(1).op("i32.and").op("select")
+          f.i32(0)
+          f.get(0).i32(1).op("i32.add").i32(3).op("i32.lt_u").get(0).i32(0).op("i32.ne")
+          f.op("i32.and").op("select").op("return")
+        })
+    }
+    f.block((done) => {
+      f.loop((next) => {
+        f.get(1).op("i32.eqz").branchIf(done)
+        f.get(1)
+          .i32(1)
+          .op("i32.and")
+          .if(() => {
+            f.get(result).get(0).op("i32.mul").set(result)
+          })
+        f.get(0).get(0).op("i32.mul").set(0)
+        f.get(1).i32(1).op("i32.shr_u").set(1)
+        f.branch(next)
+      })
+    })
+    f.get(result)
+    return f
+  }
+
   /** Division by zero gives 0, and the smallest integer by −1 wraps: no traps. */
-  #integer(name: Exclude<Helper, "f32.remainder">): WasmEncoder.FunctionBuilder {
+  #division(name: Division): WasmEncoder.FunctionBuilder {
     const f = this.builder.function(["i32", "i32"], ["i32"])
     const result = f.local("i32")
     f.get(1).if(() => {
@@ -126,6 +174,7 @@ export class Emitter {
   /** Local with the address of the working memory that all threads see. */
   readonly shared = 3
   readonly #constants = new Map<string, number>()
+  readonly #locals: Array<number> = []
   #zero: number | undefined
 
   constructor(
@@ -138,9 +187,17 @@ export class Emitter {
     this.operands = operands
   }
 
-  /** The local with the address of an operand. */
+  /** The local with the address of an operand, or of a piece of scratch memory used like one. */
   base(operand: number): number {
-    return 4 + operand
+    return operand < this.operands.length
+      ? 4 + operand
+      : this.#locals[operand - this.operands.length]
+  }
+
+  /** Gives the next operand number to `offset` bytes into the scratch memory. */
+  addLocal(offset: number): void {
+    this.f.get(this.scratch).i32(offset).op("i32.add")
+    this.#locals.push(this.keep("i32"))
   }
 
   /** The local with a vector constant of the words `even`, `odd`, `even`, `odd`. */
@@ -225,7 +282,9 @@ export class Emitter {
     const { f } = this
     this.push(to)
     this.push(from)
-    f.op("i32.sub").i32(-step).op("i32.and")
+    f.op("i32.sub")
+    if ((step & (step - 1)) === 0) f.i32(-step).op("i32.and")
+    else f.i32(step).op("i32.div_s").i32(step).op("i32.mul")
     this.push(from)
     f.op("i32.add")
     return { local: this.keep("i32") }

@@ -2,36 +2,21 @@ import type { DType } from "@espalier/tensor"
 import { Ir } from "@espalier/tensor"
 import type { Access } from "./dependencies.ts"
 import { access, dependencies, strideAlong } from "./dependencies.ts"
+import type { Pointer, State } from "./evaluator_state.ts"
+import { copyState, emptyState } from "./evaluator_state.ts"
 import type { Emitter } from "./emitter.ts"
+import type { AlignedLanes, LaneCode } from "./lane_patterns.ts"
+import { isSteady, laneCode } from "./lane_patterns.ts"
+import { gatherLanes, loadLanes, spreadCodes, storeLanes } from "./lane_memory.ts"
 import { Lanes } from "./lanes.ts"
 import { scalarBinary, scalarCast, scalarSupports } from "./scalar_operations.ts"
-import { vectorBinary, vectorBitcast, vectorCast, vectorUnary } from "./vector_operations.ts"
-
-/** A loop variable's value: one number for all lanes, or lane l at `local + offset + l·step`. */
-type Binding =
-  | { readonly lanes: false; readonly local: number }
-  | { readonly lanes: true; readonly local: number; readonly step: number; readonly offset: number }
-
-interface Pointer {
-  readonly local: number
-  readonly remaining: Access["terms"]
-}
-
-interface State {
-  readonly variables: Map<number, Binding>
-  readonly arguments: Map<number, number>
-  readonly vectors: Map<Ir.Expression, number>
-  readonly scalars: Map<Ir.Expression, number>
-  readonly pointers: Map<string, Pointer>
-}
-
-const copy = (state: State): State => ({
-  variables: new Map(state.variables),
-  arguments: new Map(state.arguments),
-  vectors: new Map(state.vectors),
-  scalars: new Map(state.scalars),
-  pointers: new Map(state.pointers),
-})
+import {
+  castSource,
+  vectorBinary,
+  vectorBitcast,
+  vectorCast,
+  vectorUnary,
+} from "./vector_operations.ts"
 
 /**
  * Writes expressions as vector code of four 32-bit lanes. `bool` values are lane masks. Each
@@ -49,25 +34,19 @@ export class Evaluator {
   constructor(emitter: Emitter, vectorVariable: number | undefined, state?: State) {
     this.emitter = emitter
     this.#vectorVariable = vectorVariable
-    this.#state = state ?? {
-      variables: new Map(),
-      arguments: new Map(),
-      vectors: new Map(),
-      scalars: new Map(),
-      pointers: new Map(),
-    }
+    this.#state = state ?? emptyState()
   }
 
   /** An evaluator that knows what this one knows and goes its own way. */
   fork(vectorVariable = this.#vectorVariable): Evaluator {
-    return new Evaluator(this.emitter, vectorVariable, copy(this.#state))
+    return new Evaluator(this.emitter, vectorVariable, copyState(this.#state))
   }
 
   /** Runs `body`, then forgets what was bound and computed in it. */
   scope(body: () => void): void {
     const saved = this.#state
     const vectorVariable = this.#vectorVariable
-    this.#state = copy(saved)
+    this.#state = copyState(saved)
     body()
     this.#state = saved
     this.#vectorVariable = vectorVariable
@@ -79,14 +58,22 @@ export class Evaluator {
     this.#state.variables.set(variable, { lanes: false, local })
   }
 
-  /** Gives the vector variable the values `local + offset + lane · step`. */
-  bindLanes(variable: number, local: number, step = 1, offset = 0): void {
-    this.#state.variables.set(variable, { lanes: true, local, step, offset })
+  /**
+   * Gives the vector variable the values `local + offset + lane · step`. The local is a multiple of
+   * `multiple`: of four, unless said otherwise.
+   */
+  bindLanes(variable: number, local: number, step = 1, offset = 0, multiple = 4): void {
+    this.#state.variables.set(variable, { lanes: true, local, step, offset, multiple })
   }
 
   /** Gives an argument its value, a `v128` local. */
   bindArgument(slot: number, local: number): void {
     this.#state.arguments.set(slot, local)
+  }
+
+  /** Gives an expression its value, a `v128` local. */
+  preset(node: Ir.Expression, local: number): void {
+    this.#state.vectors.set(node, local)
   }
 
   #available(node: Ir.Expression): boolean {
@@ -99,6 +86,21 @@ export class Evaluator {
   #uniform(node: Ir.Expression): boolean {
     const vector = this.#vectorVariable
     return vector === undefined || !dependencies(node).variables.has(vector)
+  }
+
+  /** The vector variable, where its lanes are neighbours that begin at a multiple of four. */
+  #aligned(): AlignedLanes | undefined {
+    const variable = this.#vectorVariable
+    const binding = variable === undefined ? undefined : this.#state.variables.get(variable)
+    if (variable === undefined || binding?.lanes !== true || binding.step !== 1) return undefined
+    const { multiple, offset } = binding
+    return multiple % 4 === 0 && offset % 4 === 0 ? { variable, multiple, offset } : undefined
+  }
+
+  /** True where all lanes are equal although the vector variable is part of it. */
+  #steady(node: Ir.Expression): boolean {
+    const lanes = this.#uniform(node) ? undefined : this.#aligned()
+    return lanes !== undefined && isSteady(node, lanes.variable)
   }
 
   /**
@@ -121,11 +123,10 @@ export class Evaluator {
   hoistAccess(target: Access): void {
     const vector = this.#vectorVariable
     if (vector !== undefined && strideAlong(target, vector) === undefined) {
-      this.hoist([target.index])
-      return
-    }
-    for (const { atom } of target.terms) this.#hoistScalar(atom)
-    this.#pointer(target)
+      if (!isSteady(target.index, vector)) return this.hoist([target.index])
+      for (const { atom } of target.terms) if (this.#uniform(atom)) this.#hoistScalar(atom)
+    } else for (const { atom } of target.terms) this.#hoistScalar(atom)
+    this.#pointer(target, false)
   }
 
   #hoistScalar(node: Ir.Expression): void {
@@ -135,17 +136,25 @@ export class Evaluator {
     else if (scalarSupports(node)) for (const child of Ir.children(node)) this.#hoistScalar(child)
   }
 
-  /** The address of an access so far: advanced by every term that can be computed by now. */
-  #pointer(target: Access): Pointer {
+  /**
+   * The address of an access so far: advanced by every term that can be computed by now. Terms that
+   * are only steady belong to one vector: they come last, when the access is `final`.
+   */
+  #pointer(target: Access, final: boolean): Pointer {
     const { f } = this.emitter
     const known = this.#state.pointers.get(target.key)
     const remaining = known?.remaining ?? target.terms
-    const ready = remaining.filter((term) => this.#available(term.atom))
+    const ready = remaining.filter(
+      ({ atom }) =>
+        this.#available(atom) && (final || atom.kind === "variable" || this.#uniform(atom)),
+    )
     const constant = known === undefined && !target.constantRides ? target.constant : 0
     if (known !== undefined && ready.length === 0) return known
     f.get(known?.local ?? this.emitter.base(target.operand))
     for (const { atom, coefficient } of ready) {
-      f.get(this.scalar(atom))
+      // The lanes' offset goes into the instruction, by the stride.
+      const variable = atom.kind === "variable" ? this.#state.variables.get(atom.index) : undefined
+      f.get(variable?.local ?? this.scalar(atom))
       const bytes = 4 * coefficient
       if ((bytes & (bytes - 1)) === 0 && bytes > 0) f.i32(31 - Math.clz32(bytes)).op("i32.shl")
       else f.i32(bytes).op("i32.mul")
@@ -170,13 +179,14 @@ export class Evaluator {
 
   /** Pushes the address of lane 0 and answers the byte offset and the element step of the lanes. */
   #address(target: Access): { readonly offset: number; readonly step: number } {
-    const { local, remaining } = this.#pointer(target)
+    const { local, remaining } = this.#pointer(target, true)
     if (remaining.length > 0) throw new Error("an index uses a variable without a value")
     const binding =
       this.#vectorVariable === undefined
         ? undefined
         : this.#state.variables.get(this.#vectorVariable)
-    const stride = binding?.lanes === true ? strideAlong(target, this.#vectorVariable!)! : 0
+    // An access without a stride that gets here is steady.
+    const stride = binding?.lanes === true ? (strideAlong(target, this.#vectorVariable!) ?? 0) : 0
     let offset = target.constantRides ? target.constant : 0
     let step = 0
     if (binding?.lanes === true) {
@@ -191,42 +201,26 @@ export class Evaluator {
     return { offset: 4 * Math.max(0, lowest), step }
   }
 
+  /** A local with the address of an element, the same in all lanes. */
+  address(target: Access): number {
+    const { offset } = this.#address(target)
+    if (offset > 0) this.emitter.f.i32(offset).op("i32.add")
+    return this.emitter.keep("i32")
+  }
+
   #gathers(target: Access): boolean {
     const vector = this.#vectorVariable
-    return vector !== undefined && strideAlong(target, vector) === undefined
+    if (vector === undefined || strideAlong(target, vector) !== undefined) return false
+    return !this.#steady(target.index)
   }
 
   #load(target: Access): void {
-    const { f } = this.emitter
     if (this.#gathers(target)) {
       const index = this.vector(target.index)
-      const base = this.emitter.base(target.operand)
-      for (let lane = 0; lane < 4; lane++) {
-        const loaded = lane === 0 ? undefined : this.emitter.keep("v128")
-        f.get(base).get(index).lane("i32x4.extract_lane", lane).i32(2).op("i32.shl").op("i32.add")
-        if (loaded === undefined) f.memory("v128.load32_zero")
-        else f.get(loaded).memoryLane("v128.load32_lane", lane)
-      }
-      return
-    }
-    const { offset, step } = this.#address(target)
-    if (step === 0) f.memory("v128.load32_splat", offset)
-    else if (step === 1) f.memory("v128.load", offset)
-    else if (step === -1) {
-      const reversed = (f.memory("v128.load", offset), this.emitter.keep("v128"))
-      f.get(reversed).get(reversed).shuffle(3, 2, 1, 0)
+      gatherLanes(this.emitter, this.emitter.base(target.operand), index)
     } else {
-      const address = this.emitter.keep("i32")
-      const size = 4 * Math.abs(step)
-      const first = step > 0 ? 0 : 3
-      f.get(address).memory("v128.load32_zero", offset + first * size)
-      for (let lane = 1; lane < 4; lane++) {
-        const loaded = this.emitter.keep("v128")
-        const place = step > 0 ? lane : 3 - lane
-        f.get(address)
-          .get(loaded)
-          .memoryLane("v128.load32_lane", lane, offset + place * size)
-      }
+      const { offset, step } = this.#address(target)
+      loadLanes(this.emitter, offset, step)
     }
   }
 
@@ -239,16 +233,7 @@ export class Evaluator {
       stored = this.emitter.keep("v128")
     }
     const { offset, step } = this.#address(target)
-    if (step === 0) f.get(stored).memoryLane("v128.store32_lane", 0, offset)
-    else if (step === 1) f.get(stored).memory("v128.store", offset)
-    else {
-      const address = this.emitter.keep("i32")
-      for (let lane = 0; lane < 4; lane++) {
-        const place = step > 0 ? lane : 3 - lane
-        f.get(address).get(stored)
-        f.memoryLane("v128.store32_lane", lane, offset + 4 * Math.abs(step) * place)
-      }
-    }
+    storeLanes(this.emitter, stored, offset, step)
   }
 
   /** The `v128` local that holds an expression's value. */
@@ -264,6 +249,11 @@ export class Evaluator {
   #compute(node: Ir.Expression): number {
     const { emitter } = this
     const { f } = emitter
+    if (node.kind !== "load" && scalarSupports(node) && this.#steady(node)) {
+      f.get(this.scalar(node)).op("i32x4.splat")
+      if (node.dtype === "bool") f.op("i32x4.neg")
+      return emitter.keep("v128")
+    }
     switch (node.kind) {
       case "constant": {
         const lanes = new Lanes(emitter)
@@ -289,21 +279,23 @@ export class Evaluator {
         vectorUnary(emitter, node.function, node.dtype, this.vector(node.operand))
         break
       case "binary": {
+        const lanes = this.#aligned()
+        const code = lanes === undefined ? undefined : laneCode(node, lanes)
+        if (code !== undefined) {
+          this.#takeCodes(code)
+          break
+        }
         const [left, right] = [this.vector(node.left), this.vector(node.right)]
-        vectorBinary(emitter, node, left, right, this.#uniform(node.right))
+        // An argument, such as a sum, has a value of its own in each lane.
+        const uniform = this.#uniform(node.right) && dependencies(node.right).slots.size === 0
+        vectorBinary(emitter, node, left, right, uniform)
         break
       }
-      case "select": {
-        const [condition, whenTrue, whenFalse] = [
-          this.vector(node.condition),
-          this.vector(node.whenTrue),
-          this.vector(node.whenFalse),
-        ]
-        f.get(whenTrue).get(whenFalse).get(condition).op("v128.bitselect")
+      case "select":
+        this.#select(node)
         break
-      }
       case "cast":
-        vectorCast(emitter, node.operand.dtype, node.dtype, this.vector(node.operand))
+        vectorCast(emitter, castSource(node.operand), node.dtype, this.vector(node.operand))
         break
       case "bitcast":
         vectorBitcast(emitter, node.operand.dtype, node.dtype, this.vector(node.operand))
@@ -312,9 +304,45 @@ export class Evaluator {
     return emitter.keep("v128")
   }
 
-  /** The `i32` local that holds an integer expression's value, the same in all lanes. */
+  #select({ condition, whenTrue, whenFalse }: Ir.Select): void {
+    const { f } = this.emitter
+    const mask = this.vector(condition)
+    // Against zero one instruction does, where bitselect is three.
+    const isZero = (node: Ir.Expression): boolean =>
+      node.kind === "constant" && Object.is(node.value, 0)
+    if (isZero(whenFalse)) f.get(this.vector(whenTrue)).get(mask).op("v128.and")
+    else if (isZero(whenTrue)) f.get(this.vector(whenFalse)).get(mask).op("v128.andnot")
+    else {
+      const [yes, no] = [this.vector(whenTrue), this.vector(whenFalse)]
+      f.get(yes).get(no).get(mask).op("v128.bitselect")
+    }
+  }
+
+  /** Pushes the four codes that begin with that of lane 0. */
+  #takeCodes({ word, mask, step, count, first }: LaneCode): void {
+    const { f } = this.emitter
+    if (
+      first === undefined &&
+      scalarSupports(word) &&
+      (this.#uniform(word) || this.#steady(word))
+    ) {
+      f.get(this.scalar(word)).get(this.scalar(count)).op("i32.shr_u").op("i32x4.splat")
+    } else {
+      f.get(this.vector(word))
+      if (first === undefined) f.get(this.scalar(count)).op("i32x4.shr_u")
+      else if (first > 0) f.i32(first).op("i32x4.shr_u")
+    }
+    spreadCodes(this.emitter, step, mask)
+  }
+
+  /** The `i32` local that holds an integer expression's value, the same in all lanes or that of lane 0. */
   scalar(node: Ir.Expression): number {
-    if (node.kind === "variable") return this.#state.variables.get(node.index)!.local
+    if (node.kind === "variable") {
+      const binding = this.#state.variables.get(node.index)!
+      if (!binding.lanes || binding.offset === 0) return binding.local
+      this.emitter.f.get(binding.local).i32(binding.offset).op("i32.add")
+      return this.emitter.keep("i32")
+    }
     const known = this.#state.scalars.get(node)
     if (known !== undefined) return known
     const local = this.#computeScalar(node)

@@ -158,3 +158,64 @@ describe("float to integer", () => {
     }).pipe(Effect.provide(layer({ threads: 1 }))),
   )
 })
+
+describe("integers", () => {
+  const least = -(2 ** 31)
+  const left = Int32Array.of(least, least, least, 7, -7, 0, 5, -1, -1, 3, 2, 1, 46341)
+  const right = Int32Array.of(-1, 0, 1, -1, 0, -1, -3, -3, -2, 20, 31, -5, 2)
+  const n = left.length
+
+  it.effect("divide and raise to powers at the edges as the interpreter does", () =>
+    Effect.gen(function* () {
+      const device = yield* Device
+      const b = new Ir.ExpressionBuilder()
+      const i = b.variable(0, n)
+      const [x, y] = [b.load(0, i, "i32"), b.load(1, i, "i32")]
+      const values = [
+        b.binary("divide", x, y),
+        b.binary("remainder", x, y),
+        b.binary("divide", x, b.constant(-1, "i32")),
+        b.binary("remainder", x, b.constant(-1, "i32")),
+        b.binary("divide", x, b.constant(8, "i32")),
+        b.binary("remainder", x, b.constant(8, "i32")),
+        b.binary("power", x, y),
+      ]
+      const operands = [
+        { dtype: "i32", length: n, access: "read" } as const,
+        { dtype: "i32", length: n, access: "read" } as const,
+        ...values.map(() => ({ dtype: "i32", length: n, access: "write" }) as const),
+      ]
+      const outputs = values.map((value, o) => ({ operand: 2 + o, value }))
+      const kernel: Ir.Kernel = { kind: "map", name: "edges", loops: [n], operands, outputs }
+      const kernelCase = { kernel, inputs: [left, right] }
+      assert.deepStrictEqual(yield* runOn(device, kernelCase), yield* expected(kernelCase))
+    }).pipe(Effect.provide(layer({ threads: 1 }))),
+  )
+
+  it.effect("divide at the edges in indices too", () =>
+    Effect.gen(function* () {
+      const device = yield* Device
+      const b = new Ir.ExpressionBuilder()
+      const i = b.variable(0, n)
+      const quotient = b.binary("divide", b.load(0, i, "i32"), b.load(1, i, "i32"))
+      const rest = b.binary("remainder", b.load(0, i, "i32"), b.load(1, i, "i32"))
+      const place = b.binary("and", b.binary("add", quotient, rest), b.constant(7, "i32"))
+      const kernel: Ir.Kernel = {
+        kind: "map",
+        name: "edges in indices",
+        loops: [n],
+        operands: [
+          { dtype: "i32", length: n, access: "read" },
+          { dtype: "i32", length: n, access: "read" },
+          { dtype: "f32", length: 8, access: "read" },
+          { dtype: "f32", length: n, access: "write" },
+        ],
+        outputs: [{ operand: 3, value: b.load(2, place, "f32") }],
+      }
+      const kernelCase = { kernel, inputs: [left, right, floats(8)] }
+      const [found] = yield* runOn(device, kernelCase)
+      const [wanted] = yield* expected(kernelCase)
+      assert.strictEqual(difference(found, wanted), 0)
+    }).pipe(Effect.provide(layer({ threads: 1 }))),
+  )
+})

@@ -1,5 +1,13 @@
 import { WasmEncoder } from "@espalier/tensor"
 
+/** True when this engine has vector instructions at all. */
+export const hasSimd = (): boolean => {
+  const module = new WasmEncoder.ModuleBuilder()
+  const f = module.function(["v128"], ["v128"])
+  f.get(0).get(0).op("f32x4.add")
+  return WebAssembly.validate(module.encode())
+}
+
 /** True when `f32x4.relaxed_madd` is understood by this engine. */
 export const hasRelaxedSimd = (): boolean => {
   const module = new WasmEncoder.ModuleBuilder()

@@ -43,6 +43,15 @@ describe("map", () => {
       }),
     )
   }
+  it.effect("turns blocks of transposed matrices", () =>
+    Effect.gen(function* () {
+      for (const rows of [8, 9, 31, 68]) {
+        for (const columns of [8, 11, 64, 135]) {
+          yield* agrees(Kernels.mapCase(rows, columns, "transposed"), 2 * half)
+        }
+      }
+    }),
+  )
   it.effect("gathers", () =>
     Effect.gen(function* () {
       for (const rows of sizes) {
@@ -131,12 +140,53 @@ describe("contract", () => {
       )
     }
   }
+  it.effect("takes packed codes out of their words", () =>
+    Effect.gen(function* () {
+      for (const bits of [4, 8] as const) {
+        for (const layout of ["rows", "columns"] as const) {
+          for (const m of [1, 2, 7, 65]) {
+            for (const n of [1, 4, 12, 13, 40]) {
+              for (const k of [3, 12, 40, 72]) {
+                yield* agrees(Kernels.codesCase(bits, [m, n, k], layout), 1e-5)
+              }
+            }
+          }
+          yield* agrees(Kernels.codesCase(bits, [1, 1096, 64], layout), 1e-5)
+          for (const columns of [1, 7, 8, 12, 64, 100]) {
+            yield* agrees(Kernels.decodeCase(bits, [9, columns], layout), 4 * half)
+          }
+        }
+      }
+    }),
+  )
+  it.effect("expands two of four", () =>
+    Effect.gen(function* () {
+      for (const m of [1, 3, 9, 65]) {
+        for (const n of [1, 6, 8, 40]) {
+          for (const k of [4, 12, 64]) yield* agrees(Kernels.twoOfFourCase(m, n, k), 1e-5)
+        }
+      }
+    }),
+  )
+  it.effect("fits tiles to every number of rows and columns", () =>
+    Effect.gen(function* () {
+      for (const m of [4, 6, 11, 12, 13, 17, 24, 25, 70]) {
+        for (const n of [4, 8, 9, 10, 11, 15, 16, 33]) {
+          for (const k of [1, 17, 390]) {
+            yield* agrees(Kernels.contractCase(m, n, k, { epilogue: (m + n) % 2 === 0 }), 1e-5)
+          }
+        }
+      }
+    }),
+  )
   it.effect("blocks large matrices", () =>
     Effect.gen(function* () {
       yield* agrees(Kernels.contractCase(133, 517, 900, { epilogue: true }), 1e-5)
       yield* agrees(Kernels.contractCase(1100, 70, 401, { left: "transposed" }), 1e-5)
       yield* agrees(Kernels.contractCase(1, 1500, 700, { right: "plain", epilogue: true }), 1e-5)
       yield* agrees(Kernels.contractCase(2, 1500, 301, { right: "transposed" }), 1e-5)
+      yield* agrees(Kernels.contractCase(4, 1500, 301, { right: "plain" }), 1e-5)
+      yield* agrees(Kernels.contractCase(650, 41, 800, { right: "transposed" }), 1e-5)
     }),
   )
   it.effect("multiplies batches", () =>

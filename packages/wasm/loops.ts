@@ -2,6 +2,7 @@ import { Ir } from "@espalier/tensor"
 import type { Access } from "./dependencies.ts"
 import { access, strideAlong } from "./dependencies.ts"
 import type { Bound, Emitter } from "./emitter.ts"
+import { isSteady } from "./lane_patterns.ts"
 import type { Evaluator } from "./expression_compiler.ts"
 
 /** One exported function: run it over `[0, extent)` in parts whose bounds are multiples of `grain`. */
@@ -50,7 +51,7 @@ export const vectorCost = (
   let cost = body
   for (const target of accesses) {
     const stride = strideAlong(target, variable)
-    if (stride === undefined) cost += 10
+    if (stride === undefined) cost += isSteady(target.index, variable) ? 1 : 10
     else if (stride === 0) cost += 0.2
     else cost += Math.abs(stride) === 1 ? 1 : 6
   }

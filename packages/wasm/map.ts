@@ -1,6 +1,6 @@
 import { Ir } from "@espalier/tensor"
 import { access } from "./dependencies.ts"
-import type { KernelModule } from "./emitter.ts"
+import type { Bound, KernelModule } from "./emitter.ts"
 import { Evaluator } from "./expression_compiler.ts"
 import type { Stage } from "./loops.ts"
 import {
@@ -14,6 +14,10 @@ import {
   vectorLoop,
   weight,
 } from "./loops.ts"
+import { findTransposition, transposedLoops } from "./map_transposed.ts"
+
+/** Heavier expressions hide the price of strided loads, and would be written many times. */
+const heaviestTransposed = 40
 
 /** Writes a map kernel: all loops but one around a vectorised innermost loop. */
 export const compileMap = (module: KernelModule, source: Ir.MapKernel): ReadonlyArray<Stage> => {
@@ -43,23 +47,37 @@ export const compileMap = (module: KernelModule, source: Ir.MapKernel): Readonly
       evaluator.store(target, kernel.operands[target.operand].dtype, values[i])
     }
   }
+  const transposition =
+    vector === undefined || body > heaviestTransposed
+      ? undefined
+      : findTransposition(roots, loops, vector)
+  const inner = [vector, transposition?.across]
   const outer = loops.flatMap((extent, variable) =>
-    variable === vector ? [] : [{ variable, ...boundsOf(emitter, variable, split, extent) }],
+    inner.includes(variable) ? [] : [{ variable, ...boundsOf(emitter, variable, split, extent) }],
   )
+  const side = (variable: number) => ({
+    variable,
+    ...boundsOf(emitter, variable, split, loops[variable]),
+  })
   hoist()
   nest(evaluator, outer, hoist, () => {
-    if (vector === undefined) write()
-    else {
-      const { from, to } = boundsOf(emitter, vector, split, loops[vector])
+    if (vector === undefined) return write()
+    const plain = (from: Bound, to: Bound): void => {
       const unroll = body <= 12 && loops[vector] >= 32 ? 4 : 1
       vectorLoop(evaluator, vector, from, to, unroll, roots, stores, write)
+    }
+    const along = side(vector)
+    if (transposition === undefined) plain(along.from, along.to)
+    else {
+      const sides = [side(transposition.across), along] as const
+      transposedLoops(evaluator, transposition, sides, roots, stores, write, plain)
     }
   })
   return [
     {
       name: "map",
       extent: split === undefined ? 1 : loops[split],
-      grain: split === vector ? 64 : 1,
+      grain: split === vector ? 64 : split === transposition?.across ? 16 : 1,
       partsPerThread: 4,
       work: product(loops) * (vector === undefined ? 1 : cheapest / 4),
     },

@@ -3,5 +3,7 @@
  *
  * @module
  */
-export { layer } from "./device.ts"
-export type { WasmOptions } from "./device.ts"
+export { layer } from "./layer.ts"
+export type { WasmOptions } from "./layer.ts"
+export { stagesOf } from "./stages_of.ts"
+export type { KernelStages } from "./stages_of.ts"

@@ -100,7 +100,7 @@ export const compileReduce = (module: KernelModule, source: Ir.ReduceKernel): Te
   }
 }
 
-/** Reduces with an output loop in the lanes, up to four vectors of outputs at a time. */
+/** Reduces with an output loop in the lanes, up to eight vectors of outputs at a time. */
 const foldColumns = (
   plan: Plan,
   vector: number,
@@ -113,7 +113,9 @@ const foldColumns = (
   const local = f.local("i32")
   emitter.push(from)
   f.set(local)
-  const width = kernel.loops[vector] >= 16 && weight(kernel.elements) <= 24 ? 4 : 1
+  const extent = kernel.loops[vector]
+  const widest = kernel.combine.dtypes.length === 1 && extent >= 32 ? 8 : 4
+  const width = extent >= 16 && weight(kernel.elements) <= 24 ? widest : 1
   for (const vectors of width > 1 ? [width, 1] : [1]) {
     emitter.loopFrom(local, emitter.wholeSteps(from, to, 4 * vectors), 4 * vectors, () => {
       evaluator.scope(() => {

@@ -5,10 +5,13 @@ import { Evaluator } from "./expression_compiler.ts"
 import type { Stage } from "./loops.ts"
 import { vectorLoop, weight } from "./loops.ts"
 
-/** Rows at least this wide are shared between threads by columns, others by rows. */
-const wideRow = 64
+/**
+ * Rows at least this wide are shared between threads by columns. Narrower ones are left to one
+ * thread: to look at every update and leave most of them out takes longer than to write them.
+ */
+const wideRow = 32
 
-/** Writes a scatter kernel: every thread goes through all updates and writes its part of the output. */
+/** Writes a scatter kernel: every thread goes through all updates and writes its columns of the output. */
 export const compileScatter = (
   module: KernelModule,
   source: Ir.ScatterKernel,
@@ -89,17 +92,8 @@ export const compileScatter = (
         if (place === undefined && row.kind === "constant") f.i32(row.value)
         else f.get(place!)
       }
-      if (byColumns) {
-        pushRow()
-        f.i32(rows).op("i32.lt_u")
-      } else {
-        pushRow()
-        emitter.push(emitter.start)
-        f.op("i32.ge_s")
-        pushRow()
-        emitter.push(emitter.end)
-        f.op("i32.lt_s").op("i32.and")
-      }
+      pushRow()
+      f.i32(rows).op("i32.lt_u")
       f.if(() => {
         evaluator.scope(() => {
           evaluator.hoist([stored])
@@ -124,7 +118,7 @@ export const compileScatter = (
     {
       name: "scatter",
       extent: byColumns ? inner : rows,
-      grain: byColumns ? 16 : 1,
+      grain: byColumns ? 16 : rows,
       partsPerThread: 1,
       work: (updates * inner * (weight([value]) + 4)) / 4 + rows * inner * 0.5,
     },

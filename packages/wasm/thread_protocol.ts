@@ -21,7 +21,7 @@ export const at = {
   kernel: 6,
   stage: 7,
   parts: 8,
-  partSize: 9,
+  grain: 9,
   extent: 10,
   scratch: 11,
   scratchBytes: 12,
@@ -71,29 +71,34 @@ const take = (control: Int32Array, generation: number, parts: number): number =>
 
 /**
  * Computes parts of the current job until none is left. `find` gives the function of a kernel's
- * stage. Answers how many parts were computed.
+ * stage, or nothing where this thread does not know it. Answers how many parts were computed.
  */
 export const workOn = (
   control: Int32Array,
   thread: number,
-  find: (kernel: number, stage: number) => PartFunction,
+  find: (kernel: number, stage: number) => PartFunction | undefined,
 ): number => {
   const claimed = Atomics.load(control, at.claim)
   const generation = claimed >>> 8
   // Read before the first part is claimed: the claim fails if the job has changed since.
   const [kernel, stage] = [control[at.kernel], control[at.stage]]
-  const [parts, size, extent] = [control[at.parts], control[at.partSize], control[at.extent]]
+  const [parts, grain, extent] = [control[at.parts], control[at.grain], control[at.extent]]
+  // Grains are dealt out evenly: parts differ by one at most.
+  const grains = Math.ceil(extent / grain)
+  const bound = (part: number): number =>
+    Math.min(extent, grain * Math.floor((part * grains) / parts))
   const scratch = control[at.scratch] + thread * control[at.scratchBytes]
   const shared = control[at.shared]
   const bases = control.subarray(at.bases, at.bases + control[at.operands])
   let computed = 0
   if ((claimed & 0xff) >= parts) return 0
+  const compute = find(kernel, stage)
+  if (compute === undefined) return 0
   for (;;) {
     const part = take(control, generation, parts)
     if (part < 0) return computed
     try {
-      const start = part * size
-      find(kernel, stage)(start, Math.min(extent, start + size), scratch, shared, ...bases)
+      compute(bound(part), bound(part + 1), scratch, shared, ...bases)
       computed++
     } catch (error) {
       Atomics.store(control, at.failed, 1)

@@ -1,8 +1,8 @@
-import type { Worker } from "node:worker_threads"
 import type { LoadedKernel } from "./kernels.ts"
 import type { Stage } from "./loops.ts"
-import type { WorkerMessage, WorkerStart } from "./thread_protocol.ts"
+import type { WorkerMessage } from "./thread_protocol.ts"
 import { at, controlLength, mostOperands, mostParts, workOn } from "./thread_protocol.ts"
+import type { StartWorker, WorkerHandle } from "./workers.ts"
 
 /** A worker thread died or broke off. */
 export class ThreadsLost extends Error {}
@@ -16,58 +16,46 @@ const spins = 4000
 /** A worker that takes longer for its part than this is given up. */
 const patienceMilliseconds = 120_000
 
-const builtin = <Name extends "node:worker_threads" | "node:os">(name: Name) =>
-  typeof process === "undefined" ? undefined : process.getBuiltinModule?.(name)
-
-/** True where this package can start worker threads. */
-export const hasWorkers = (): boolean => builtin("node:worker_threads") !== undefined
-
-/** How many threads to use by default. */
-export const availableThreads = (): number => {
-  if (!hasWorkers()) return 1
-  return Math.min(4, builtin("node:os")?.availableParallelism() ?? 1)
+/** The main thread of a page must not sleep. */
+const mayWait = (control: Int32Array): boolean => {
+  try {
+    Atomics.wait(control, at.done, Atomics.load(control, at.done) + 1, 0)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** The calling thread and its workers. */
 export class Threads {
   readonly count: number
   readonly #control: Int32Array
-  readonly #workers: ReadonlyArray<Worker>
+  readonly #workers: ReadonlyArray<WorkerHandle>
+  readonly #mayWait: boolean
   readonly #known = new Set<number>()
   #generation = 0
   #problem: string | undefined
   #stopping = false
 
-  private constructor(control: Int32Array, workers: ReadonlyArray<Worker>) {
-    this.#control = control
+  /** Starts up to `count − 1` workers. */
+  constructor(count: number, memory: WebAssembly.Memory, startWorker: StartWorker) {
+    this.#control = new Int32Array(new SharedArrayBuffer(4 * controlLength))
+    Atomics.store(this.#control, at.claim, 0xff)
+    this.#mayWait = mayWait(this.#control)
+    const workers: Array<WorkerHandle> = []
+    const onProblem = (problem: string): void => {
+      if (!this.#stopping) this.#problem ??= problem
+    }
+    try {
+      while (workers.length < count - 1) {
+        const start = { control: this.#control, memory, thread: workers.length + 1 }
+        workers.push(startWorker(start, onProblem))
+      }
+    } catch {
+      // The system or a policy gives no more threads: fewer do the same work.
+    }
     this.#workers = workers
     this.count = workers.length + 1
-    for (const worker of workers) {
-      worker.on("error", (error) => {
-        this.#problem ??= `a worker thread failed: ${(error as Error).message}`
-      })
-      worker.on("exit", () => {
-        if (!this.#stopping) this.#problem ??= "a worker thread ended"
-      })
-      // A device that nobody closes must not keep the process alive.
-      worker.unref()
-    }
-  }
-
-  /** Starts `count − 1` workers; `undefined` where there are no worker threads. */
-  static start(count: number, memory: WebAssembly.Memory): Threads | undefined {
-    const library = builtin("node:worker_threads")
-    if (library === undefined) return undefined
-    const control = new Int32Array(new SharedArrayBuffer(4 * controlLength))
-    Atomics.store(control, at.claim, 0xff)
-    const file = import.meta.url.endsWith(".ts")
-      ? new URL("./worker.ts", import.meta.url)
-      : new URL("./worker.js", import.meta.url)
-    const workers = Array.from({ length: count - 1 }, (_, i) => {
-      const workerData: WorkerStart = { control, memory, thread: i + 1 }
-      return new library.Worker(file, { workerData, name: "espalier" })
-    })
-    return new Threads(control, workers)
   }
 
   /** Throws when a worker is gone. */
@@ -96,16 +84,15 @@ export class Threads {
     }
     this.#introduce(kernel)
     const control = this.#control
-    const wanted = Math.min(mostParts, this.count * stage.partsPerThread)
-    const size = Math.ceil(stage.extent / wanted / stage.grain) * stage.grain
-    const parts = Math.ceil(stage.extent / size)
+    const grains = Math.ceil(stage.extent / stage.grain)
+    const parts = Math.min(mostParts, this.count * stage.partsPerThread, grains)
     this.#generation = (this.#generation + 1) & 0xffffff
     // From here on no part of the last job can be claimed; only then may its description change.
     Atomics.store(control, at.claim, (this.#generation << 8) | 0xff)
     control[at.kernel] = kernel.id
     control[at.stage] = index
     control[at.parts] = parts
-    control[at.partSize] = size
+    control[at.grain] = stage.grain
     control[at.extent] = stage.extent
     control[at.scratch] = scratch
     control[at.scratchBytes] = scratchBytes
@@ -116,6 +103,7 @@ export class Threads {
     Atomics.store(control, at.claim, this.#generation << 8)
     Atomics.add(control, at.signal, 1)
     if (Atomics.load(control, at.sleepers) > 0) Atomics.notify(control, at.signal)
+    for (const { wake } of this.#workers) wake?.()
     workOn(control, 0, (_, stageIndex) => kernel.functions[stageIndex])
     this.#await(parts)
     if (Atomics.load(control, at.failed) !== 0) {
@@ -132,16 +120,19 @@ export class Threads {
   }
 
   #send(message: WorkerMessage): void {
-    for (const worker of this.#workers) worker.postMessage(message, [])
+    for (const worker of this.#workers) worker.send(message)
   }
 
   #await(parts: number): void {
     const control = this.#control
     for (let i = 0; i < spins; i++) if (Atomics.load(control, at.done) === parts) return
+    const begun = performance.now()
     for (;;) {
       const done = Atomics.load(control, at.done)
       if (done === parts) return
-      if (Atomics.wait(control, at.done, done, patienceMilliseconds) === "timed-out") {
+      // Where waiting is forbidden, what is left are the parts that other threads are at.
+      if (this.#mayWait) Atomics.wait(control, at.done, done, patienceMilliseconds)
+      if (performance.now() - begun > patienceMilliseconds) {
         this.#problem ??= "a worker thread gave no answer for two minutes"
         this.check()
       }
@@ -159,6 +150,6 @@ export class Threads {
     Atomics.store(this.#control, at.stop, 1)
     Atomics.add(this.#control, at.signal, 1)
     Atomics.notify(this.#control, at.signal)
-    await Promise.all(this.#workers.map((worker) => worker.terminate()))
+    await Promise.all(this.#workers.map((worker) => worker.stop()))
   }
 }

@@ -11,7 +11,6 @@ import type { Lanes } from "./lanes.ts"
 
 /** Adding this rounds an `f32` of less than 2²² to an integer, which is then in the low bits. */
 const roundingShift = 12582912
-const roundingShiftBits = 0x4b400000
 
 /** ln 2 as a head of 10 significant bits, whose product with an exponent is exact, and a tail. */
 const ln2Head = 0.693359375
@@ -20,22 +19,37 @@ const ln2Tail = -2.12194440054690583e-4
 /** (exp(r) − 1 − r) / r² on |r| ≤ ln 2 / 2: 3.1e-9. */
 const expCoefficients = [0.5, 0.166665182, 0.041666206, 0.0083688898, 0.00139504904]
 
+/** exp(r) for x = n ln 2 + r, and n in the highest nine bits. */
+const reducedExp = (l: Lanes, x: number): { readonly value: number; readonly power: number } => {
+  const shifted = l.multiplyAdd(x, l.float(Math.LOG2E), l.float(roundingShift))
+  const n = l.subtract(shifted, l.float(roundingShift))
+  const head = l.multiplyAdd(n, l.float(-ln2Head), x)
+  const r = l.multiplyAdd(n, l.float(-ln2Tail), head)
+  const rest = l.polynomial(r, expCoefficients)
+  return {
+    value: l.add(l.multiplyAdd(rest, l.multiply(r, r), r), l.float(1)),
+    power: l.shift("i32x4.shl", shifted, 23),
+  }
+}
+
+/** 2ⁿ for n in the highest nine bits. A product with it, unlike a sum of bits, keeps NaN. */
+const asFloat = (l: Lanes, power: number): number => l.op("i32x4.add", power, l.bits(0x3f800000))
+
 /**
  * exp: n = round(x / ln 2), r = x − n ln 2 in two parts, then 2ⁿ in two factors, so that denormal
  * results and the last octave before infinity come out right.
  */
 export const exp = (l: Lanes, x: number): number => {
-  const bounded = l.clamp(x, l.float(-104), l.float(89))
-  const shifted = l.multiplyAdd(bounded, l.float(Math.LOG2E), l.float(roundingShift))
-  const n = l.subtract(shifted, l.float(roundingShift))
-  const head = l.multiplyAdd(n, l.float(-ln2Head), bounded)
-  const r = l.multiplyAdd(n, l.float(-ln2Tail), head)
-  const rest = l.polynomial(r, expCoefficients)
-  const value = l.add(l.multiplyAdd(rest, l.multiply(r, r), r), l.float(1))
-  const exponent = l.op("i32x4.sub", shifted, l.bits(roundingShiftBits))
-  const half = l.shift("i32x4.shr_s", exponent, 1)
-  const power = (e: number): number => l.shift("i32x4.shl", l.op("i32x4.add", e, l.bits(127)), 23)
-  return l.multiply(l.multiply(value, power(half)), power(l.op("i32x4.sub", exponent, half)))
+  const { value, power } = reducedExp(l, l.clamp(x, l.float(-104), l.float(89)))
+  const half = l.and(l.shift("i32x4.shr_s", power, 1), l.bits(0xff800000))
+  const rest = l.op("i32x4.sub", power, half)
+  return l.multiply(l.multiply(value, asFloat(l, half)), asFloat(l, rest))
+}
+
+/** exp of numbers whose exponential is an ordinary number: |x| ≤ 80. */
+const moderateExp = (l: Lanes, x: number): number => {
+  const { value, power } = reducedExp(l, x)
+  return l.multiply(value, asFloat(l, power))
 }
 
 /** (log(1 + t) − t + t²/2) / t³ on [√½ − 1, √2 − 1]: 5.8e-9. */
@@ -69,7 +83,9 @@ const tanhCoefficients = [-0.333332598, 0.133308306, -0.0536880232, 0.0204694197
 /** tanh: odd polynomial near zero, 1 − 2 / (exp(2|x|) + 1) beyond. */
 export const tanh = (l: Lanes, x: number): number => {
   const magnitude = l.op("f32x4.abs", x)
-  const grown = l.add(exp(l, l.add(magnitude, magnitude)), l.float(1))
+  // From 9.02 on the result is 1.
+  const bounded = l.op("f32x4.pmin", l.add(magnitude, magnitude), l.float(20))
+  const grown = l.add(moderateExp(l, bounded), l.float(1))
   const large = l.copySign(l.subtract(l.float(1), l.divide(l.float(2), grown)), x)
   const square = l.multiply(x, x)
   const small = l.multiplyAdd(l.multiply(l.polynomial(square, tanhCoefficients), square), x, x)
@@ -135,7 +151,7 @@ const erfcCoefficients = [
 export const erf = (l: Lanes, x: number): number => {
   const t = l.op("f32x4.pmin", l.op("f32x4.abs", x), l.float(3.95))
   const exponent = l.op("f32x4.neg", l.multiplyAdd(l.polynomial(t, erfcCoefficients), t, t))
-  const large = l.copySign(l.subtract(l.float(1), exp(l, exponent)), x)
+  const large = l.copySign(l.subtract(l.float(1), moderateExp(l, exponent)), x)
   const small = l.multiplyAdd(l.polynomial(l.multiply(x, x), erfCoefficients), x, x)
   return l.select(l.op("f32x4.lt", t, l.float(0.92)), small, large)
 }

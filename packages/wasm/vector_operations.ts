@@ -1,4 +1,5 @@
 import type { DType, Ir, WasmEncoder } from "@espalier/tensor"
+import { nonNegative } from "./dependencies.ts"
 import type { Emitter } from "./emitter.ts"
 import { Lanes } from "./lanes.ts"
 import { integerDivision } from "./scalar_operations.ts"
@@ -182,6 +183,19 @@ const extreme = (emitter: Emitter, node: Ir.Binary, left: number, right: number)
   }
 }
 
+/** Pushes the quotient or remainder by a power of two, where the dividend cannot be negative. */
+const divideByPower = (emitter: Emitter, node: Ir.Binary, left: number): boolean => {
+  const { f } = emitter
+  if (node.right.kind !== "constant") return false
+  const divisor = node.right.value
+  if (divisor <= 0 || (divisor & (divisor - 1)) !== 0) return false
+  if (node.left.dtype === "i32" && !nonNegative(node.left)) return false
+  f.get(left)
+  if (node.function === "remainder") f.i32x4(divisor - 1).op("v128.and")
+  else f.i32(31 - Math.clz32(divisor)).op("i32x4.shr_u")
+  return true
+}
+
 /** Pushes `node.function(left, right)`; `uniform` says that all lanes of `right` are equal. */
 export const vectorBinary = (
   emitter: Emitter,
@@ -210,7 +224,15 @@ export const vectorBinary = (
       f.get(left).op("v128.not").get(right).op("v128.or")
       return
     case "power":
-      if (dtype !== "f32") return unsupported(name, dtype)
+      if (dtype === "bool") {
+        f.get(left).get(right).op("v128.not").op("v128.or")
+        return
+      }
+      if (dtype === "i32" || dtype === "u32") {
+        const helper = emitter.module.helper(`${dtype}.power`)
+        perLane(emitter, "i32x4", left, right, () => f.call(helper))
+        return
+      }
       if (node.right.kind === "constant" && constantPower(emitter, left, node.right.value)) return
       f.get(Functions.power(new Lanes(emitter), left, right))
       return
@@ -220,7 +242,8 @@ export const vectorBinary = (
         const helper = emitter.module.helper("f32.remainder")
         perLane(emitter, "f32x4", left, right, () => f.call(helper))
       } else if (dtype === "bool") unsupported(name, dtype)
-      else perLane(emitter, "i32x4", left, right, () => integerDivision(emitter, node))
+      else if (!divideByPower(emitter, node, left))
+        perLane(emitter, "i32x4", left, right, () => integerDivision(emitter, node))
       return
     case "shiftLeft":
     case "shiftRight": {
@@ -237,6 +260,15 @@ export const vectorBinary = (
     default:
       unsupported(name, dtype)
   }
+}
+
+/** The dtype to convert from: codes that fit in 31 bits convert faster as signed integers. */
+export const castSource = (node: Ir.Expression): DType => {
+  if (node.dtype !== "u32" || node.kind !== "binary" || node.function !== "and") return node.dtype
+  const small = [node.left, node.right].some(
+    (side) => side.kind === "constant" && side.value >= 0 && side.value < 2 ** 31,
+  )
+  return small ? "i32" : "u32"
 }
 
 /** Pushes `x` converted from one dtype to another. */

@@ -25,11 +25,9 @@ const readMessages = (): void => {
   }
 }
 
-const find = (kernel: number, stage: number): PartFunction => {
+const find = (kernel: number, stage: number): PartFunction | undefined => {
   if (!kernels.has(kernel)) readMessages()
-  const found = kernels.get(kernel)?.[stage]
-  if (found === undefined) throw new Error(`kernel ${kernel} did not reach thread ${thread}`)
-  return found
+  return kernels.get(kernel)?.[stage]
 }
 
 const sleep = (seen: number): void => {

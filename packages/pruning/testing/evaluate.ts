@@ -6,7 +6,7 @@ import { Effect } from "effect"
 /** The values of a computation, in `f64` unless another device is given. */
 export const evaluate = (
   build: () => Tensor.Tensor,
-  device: Layer.Layer<Device> = Interpreter.layer,
+  device: Layer.Layer<Device, unknown> = Interpreter.layer,
 ) =>
   Program.evaluate(build).pipe(
     Effect.flatMap((array) => DeviceArray.toArray(array)),

@@ -282,3 +282,125 @@ export const contractCase = (
     inputs,
   }
 }
+
+/** Which dimension of a matrix of packed codes lies along memory. */
+export type CodeLayout = "columns" | "rows"
+
+/** The weight of a code in a word of several: `(code − zero) · scale[column]`. */
+const decoded = (
+  b: Build,
+  bits: 4 | 8,
+  [row, column]: readonly [Expression, Expression],
+  [rows, columns]: readonly [number, number],
+  layout: CodeLayout,
+): Expression => {
+  const place =
+    layout === "columns"
+      ? b.linearize([row, column], [rows, columns])
+      : b.linearize([column, row], [columns, rows])
+  const count = b.cast(b.multiply(b.remainder(place, 32 / bits), bits), "u32")
+  const word = b.load(1, b.divide(place, 32 / bits), "u32")
+  const code = b.binary(
+    "and",
+    b.binary("shiftRight", word, count),
+    b.constant(2 ** bits - 1, "u32"),
+  )
+  const centred = b.binary("subtract", b.cast(code, "f32"), b.constant(2 ** (bits - 1), "f32"))
+  return b.binary("multiply", centred, b.load(2, column, "f32"))
+}
+
+const words = (count: number): Uint32Array =>
+  Uint32Array.from(floats(count, 8), (x) => Math.floor((x + 1) * 2 ** 31))
+
+/** A product whose right side is decoded from 4-bit or 8-bit codes on the way. */
+export const codesCase = (
+  bits: 4 | 8,
+  [m, n, k]: readonly [number, number, number],
+  layout: CodeLayout,
+): KernelCase => {
+  const b = new Ir.ExpressionBuilder()
+  const [row, column, inner] = [b.variable(0, m), b.variable(1, n), b.variable(2, k)]
+  const count = Math.ceil((n * k * bits) / 32)
+  return {
+    kernel: {
+      kind: "contract",
+      name: `codes ${bits} ${m}x${n}x${k} ${layout}`,
+      batch: [],
+      m,
+      n,
+      k,
+      left: b.load(0, b.linearize([row, inner], [m, k]), "f32"),
+      right: decoded(b, bits, [inner, column], [k, n], layout),
+      operands: [read("f32", m * k), read("u32", count), read("f32", n), write("f32", m * n)],
+      outputs: [{ operand: 3, value: b.argument(0, "f32") }],
+    },
+    inputs: [floats(m * k, 5), words(count), floats(n, 6)],
+  }
+}
+
+/** The matrix itself, decoded, plus another one. */
+export const decodeCase = (
+  bits: 4 | 8,
+  [rows, columns]: readonly [number, number],
+  layout: CodeLayout,
+): KernelCase => {
+  const b = new Ir.ExpressionBuilder()
+  const place = [b.variable(0, rows), b.variable(1, columns)] as const
+  const count = Math.ceil((rows * columns * bits) / 32)
+  const value = decoded(b, bits, place, [rows, columns], layout)
+  const n = rows * columns
+  const other = b.load(0, b.linearize(place, [rows, columns]), "f32")
+  return {
+    kernel: {
+      kind: "map",
+      name: `decode ${bits} ${rows}x${columns} ${layout}`,
+      loops: [rows, columns],
+      operands: [read("f32", n), read("u32", count), read("f32", columns), write("f32", n)],
+      outputs: [{ operand: 3, value: b.binary("add", value, other) }],
+    },
+    inputs: [floats(n, 5), words(count), floats(columns, 6)],
+  }
+}
+
+/** A product whose right side keeps two of every four neighbours along k, and where they were. */
+export const twoOfFourCase = (m: number, n: number, k: number): KernelCase => {
+  const b = new Ir.ExpressionBuilder()
+  const [row, column, inner] = [b.variable(0, m), b.variable(1, n), b.variable(2, k)]
+  const group = b.divide(b.linearize([column, inner], [n, k]), 4)
+  const lane = b.cast(b.remainder(inner, 4), "u32")
+  const word = b.load(2, b.divide(group, 8), "u32")
+  const kept = [0, 1].map((which) => {
+    const count = b.cast(b.add(b.multiply(b.remainder(group, 8), 4), 2 * which), "u32")
+    const place = b.binary("and", b.binary("shiftRight", word, count), b.constant(3, "u32"))
+    const value = b.load(1, b.add(b.multiply(group, 2), which), "f32")
+    return b.select(b.binary("equal", place, lane), value, b.constant(0, "f32"))
+  })
+  const count = Math.ceil((n * k) / 32)
+  // Places 0 … 3 of the first and second of each pair, never the same.
+  const places = integers(8 * count, 12).map(
+    (x) => (x >> 2) | ((((x >> 2) + 1 + (x % 3)) % 4) << 2),
+  )
+  const words = Uint32Array.from({ length: count }, (_, i) =>
+    places.subarray(8 * i, 8 * i + 8).reduce((sum, code, j) => (sum | (code << (4 * j))) >>> 0, 0),
+  )
+  return {
+    kernel: {
+      kind: "contract",
+      name: `two of four ${m}x${n}x${k}`,
+      batch: [],
+      m,
+      n,
+      k,
+      left: b.load(0, b.linearize([row, inner], [m, k]), "f32"),
+      right: b.binary("add", kept[0], kept[1]),
+      operands: [
+        read("f32", m * k),
+        read("f32", (n * k) / 2),
+        read("u32", count),
+        write("f32", m * n),
+      ],
+      outputs: [{ operand: 3, value: b.argument(0, "f32") }],
+    },
+    inputs: [floats(m * k, 5), floats((n * k) / 2, 6), words],
+  }
+}

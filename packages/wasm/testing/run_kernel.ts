@@ -27,6 +27,7 @@ export const scheduleOf = (kernel: Ir.Kernel): Ir.Schedule => {
     inputs: ids("read"),
     outputs: ids("write"),
     inPlace: [],
+    repeats: [],
   }
 }
 
