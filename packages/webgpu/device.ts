@@ -6,8 +6,10 @@ import type {
   UnsupportedDType,
 } from "@espalier/tensor"
 import { byteSize, DeviceUnavailable } from "@espalier/tensor"
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import { Connection } from "./connection.ts"
+import { CodeCache } from "./code_cache.ts"
+import type { Context } from "./executable.ts"
 import { compile, unsupported } from "./executable.ts"
 import { fromDevice, toDevice } from "./host_data.ts"
 import type { MemoryBuffer } from "./memory.ts"
@@ -15,10 +17,12 @@ import { Memory } from "./memory.ts"
 import type { WebGpuOptions } from "./options.ts"
 import { Pipelines } from "./pipelines.ts"
 import type { FoundAdapter } from "./provider.ts"
-import { describeAdapter, isSoftware } from "./provider.ts"
+import { describeAdapter, factsOf } from "./provider.ts"
 import { navigatorProvider } from "./provider_navigator.ts"
 import { nodeProviders } from "./provider_node.ts"
+import type { Strategy } from "./templates/strategy.ts"
 import { strategyFor } from "./templates/strategy.ts"
+import { tune } from "./tuning/tune.ts"
 
 const hint =
   "Install a GPU driver with Vulkan, Metal or D3D12 and `npm i webgpu`; without a GPU, " +
@@ -39,12 +43,14 @@ export const findAdapter = (
     return yield* new DeviceUnavailable({ device: "WebGPU", lookedFor, hint })
   })
 
+const wantedFeatures: ReadonlyArray<GPUFeatureName> = ["shader-f16", "subgroups"]
+
 const connect = (found: FoundAdapter): Effect.Effect<Connection, DeviceUnavailable> =>
   Effect.tryPromise({
     try: async () => {
       const { limits, features } = found.adapter
       const device = await found.adapter.requestDevice({
-        requiredFeatures: features.has("shader-f16") ? ["shader-f16"] : [],
+        requiredFeatures: wantedFeatures.filter((feature) => features.has(feature)),
         requiredLimits: {
           maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
           maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
@@ -63,40 +69,58 @@ const connect = (found: FoundAdapter): Effect.Effect<Connection, DeviceUnavailab
     },
   })
 
-/** The device service over a found adapter; it ends with the scope. */
-export const makeDevice = Effect.fnUntraced(function* (options: WebGpuOptions) {
+/** What measuring found, now or in an earlier process. */
+const tunedStrategy = (base: Strategy, context: Context) =>
+  Option.match(context.cache.tuned(base), {
+    onSome: Effect.succeed,
+    onNone: () =>
+      tune(base, context).pipe(
+        Effect.tap((found) => context.cache.saveTuned(base, found)),
+        Effect.mapError((error) => {
+          const lookedFor = [`${context.connection.name} (tuning it: ${error.message})`]
+          return new DeviceUnavailable({ device: "WebGPU", lookedFor, hint })
+        }),
+      ),
+  })
+
+/** A connection and all that belongs to it; it ends with the scope. */
+export const openContext = Effect.fnUntraced(function* (options: WebGpuOptions) {
   const found = yield* findAdapter(options)
   const connection = yield* Effect.acquireRelease(connect(found), (open) =>
     Effect.sync(() => open.close()),
   )
-  const { limits, features } = connection.device
+  options.onDevice?.(connection.device)
   const poison = options.poison ?? false
   const memory = new Memory(connection, poison)
-  const software = isSoftware(found.adapter)
-  const strategy = {
-    ...strategyFor(software, limits.maxComputeInvocationsPerWorkgroup),
-    ...options.override,
-  }
-  const dtypes: ReadonlyArray<DType> = features.has("shader-f16")
+  const base = strategyFor(factsOf(found, connection.device))
+  const dtypes: ReadonlyArray<DType> = connection.device.features.has("shader-f16")
     ? ["f32", "f16", "i32", "u32", "bool"]
     : ["f32", "i32", "u32", "bool"]
-  const whole = (bytes: number) => Math.floor(bytes / 4) * 4
+  const cache = yield* CodeCache.open(options.cacheDirectory, connection.name)
+  const contextFor = (strategy: Strategy): Context => ({
+    connection,
+    memory,
+    cache,
+    pipelines: new Pipelines(connection, strategy),
+    strategy,
+    dtypes,
+    poison,
+    counters: { dispatches: 0, programs: 0 },
+  })
+  const tuned = options.tune === true ? yield* tunedStrategy(base, contextFor(base)) : {}
+  return { base, context: contextFor({ ...base, ...tuned, ...options.override }) }
+})
+
+/** The device service over a found adapter; it ends with the scope. */
+export const makeDevice = Effect.fnUntraced(function* (options: WebGpuOptions) {
+  const { base, context } = yield* openContext(options)
+  const { connection, memory, dtypes, counters } = context
   const info: DeviceInfo = {
     kind: "webgpu",
     adapter: connection.name,
-    software,
+    software: base.software,
     dtypes,
-    maximumBufferBytes: whole(Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize)),
-  }
-  const counters = { dispatches: 0, programs: 0 }
-  const context = {
-    connection,
-    memory,
-    pipelines: new Pipelines(connection, strategy),
-    dtypes,
-    maximumBytes: info.maximumBufferBytes,
-    poison,
-    counters,
+    maximumBufferBytes: Math.floor(connection.device.limits.maxBufferSize / 4) * 4,
   }
   const service: DeviceService = {
     info,

@@ -1,3 +1,5 @@
+import type { ProgressUpdate } from "@espalier/runtime"
+import { Progress } from "@espalier/runtime"
 import { Ir } from "@espalier/tensor"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
@@ -106,6 +108,22 @@ describeOn(device, "programs", (device) => {
         }),
       )
       assert.deepStrictEqual(device.statistics(), before)
+    }),
+  )
+  it.effect("say how far their compilation is", () =>
+    Effect.gen(function* () {
+      const seen: Array<ProgressUpdate> = []
+      yield* device.compile(scheduleOf(Kernels.scan(3, 4))).pipe(
+        Effect.scoped,
+        Effect.provideService(Progress, {
+          report: (update) => Effect.sync(() => void seen.push(update)),
+        }),
+      )
+      const update = { task: "compiling test recurrence", total: 1, unit: "kernels" }
+      assert.deepStrictEqual(seen, [
+        { ...update, completed: 0 },
+        { ...update, completed: 1 },
+      ])
     }),
   )
   it.effect("say which line the WGSL compiler refused", () =>

@@ -1,34 +1,32 @@
-import type { DeviceBuffer, Executable } from "@espalier/tensor"
+import { Progress } from "@espalier/runtime"
+import type { DeviceBuffer, DeviceLost, DType, Executable } from "@espalier/tensor"
 import { CompileError, Ir, OutOfMemory, UnsupportedDType } from "@espalier/tensor"
 import { Effect } from "effect"
 import type { Scope } from "effect"
-import type { StepBindings } from "./binding_plan.ts"
-import { copiedPairs, planBindings, rangeBytes } from "./binding_plan.ts"
+import { copiedPairs, planBindings } from "./binding_plan.ts"
+import type { CodeCache, ProgramCode } from "./code_cache.ts"
 import type { Connection } from "./connection.ts"
 import { toDevice } from "./host_data.ts"
+import { Launcher } from "./launcher.ts"
 import type { Memory, MemoryBuffer } from "./memory.ts"
-import type { Pipeline, Pipelines } from "./pipelines.ts"
-import { product } from "./templates/common.ts"
+import type { Pipelines } from "./pipelines.ts"
+import type { Launch } from "./plan/launch.ts"
+import { rangeBytes } from "./plan/launch.ts"
+import type { Plan } from "./plan/plan.ts"
+import { planSchedule } from "./plan/plan.ts"
+import { hasCode } from "./templates/custom.ts"
+import type { Strategy } from "./templates/strategy.ts"
 
 /** What executables of one device share. */
 export interface Context {
   readonly connection: Connection
   readonly memory: Memory
   readonly pipelines: Pipelines
-  readonly dtypes: ReadonlyArray<string>
-  /** Bytes of the largest binding. */
-  readonly maximumBytes: number
+  readonly strategy: Strategy
+  readonly cache: CodeCache
+  readonly dtypes: ReadonlyArray<DType>
   readonly poison: boolean
   readonly counters: { dispatches: number; programs: number }
-}
-
-const checkDTypes = (schedule: Ir.Schedule, { dtypes, connection }: Context) => {
-  const wanted = new Set<string>(schedule.buffers.map((buffer) => buffer.dtype))
-  for (const { kernel } of schedule.steps) {
-    for (const node of Ir.reachable(Ir.roots(kernel))) wanted.add(node.dtype)
-  }
-  const missing = [...wanted].find((dtype) => !dtypes.includes(dtype))
-  return missing === undefined ? undefined : unsupported(missing, connection)
 }
 
 export const unsupported = (dtype: string, { name }: Connection): UnsupportedDType =>
@@ -41,55 +39,93 @@ export const unsupported = (dtype: string, { name }: Connection): UnsupportedDTy
         : "This adapter lacks shader-f16: use f32.",
   })
 
-/** Sets of buffers a step remembers the bind groups of: those of loops that swap buffers. */
-const rememberedGroups = 8
-
-/** A step and its bind groups: making one costs more than a dispatch. */
-class StepGroup {
-  readonly #pipeline: Pipeline
-  readonly #plan: StepBindings
-  readonly #groups: Array<{
-    readonly used: ReadonlyArray<GPUBuffer>
-    readonly group: GPUBindGroup
-  }> = []
-
-  constructor(pipeline: Pipeline, plan: StepBindings) {
-    this.#pipeline = pipeline
-    this.#plan = plan
+const checkDTypes = (schedule: Ir.Schedule, { dtypes, connection }: Context) => {
+  const wanted = new Set<string>(schedule.buffers.map((buffer) => buffer.dtype))
+  for (const { kernel } of schedule.steps) {
+    for (const node of Ir.reachable(Ir.roots(kernel))) wanted.add(node.dtype)
   }
-
-  #group(
-    device: GPUDevice,
-    schedule: Ir.Schedule,
-    buffers: ReadonlyArray<GPUBuffer>,
-  ): GPUBindGroup {
-    const ids = this.#plan.buffers
-    const known = this.#groups.find(({ used }) => used.every((b, i) => b === buffers[ids[i]]))
-    if (known !== undefined) return known.group
-    const group = device.createBindGroup({
-      layout: this.#pipeline.layout,
-      entries: ids.map((id, binding) => {
-        const { dtype, length, offset = 0 } = schedule.buffers[id]
-        const resource = { buffer: buffers[id], offset, size: rangeBytes(dtype, length) }
-        return { binding, resource }
-      }),
-    })
-    this.#groups.unshift({ used: ids.map((id) => buffers[id]), group })
-    if (this.#groups.length > rememberedGroups) this.#groups.pop()
-    return group
-  }
-
-  dispatch(
-    pass: GPUComputePassEncoder,
-    device: GPUDevice,
-    schedule: Ir.Schedule,
-    buffers: ReadonlyArray<GPUBuffer>,
-  ): void {
-    pass.setPipeline(this.#pipeline.pipeline)
-    pass.setBindGroup(0, this.#group(device, schedule, buffers))
-    pass.dispatchWorkgroups(...this.#pipeline.workgroups)
-  }
+  const missing = [...wanted].find((dtype) => !dtypes.some((known) => known === dtype))
+  return missing === undefined ? undefined : unsupported(missing, connection)
 }
+
+/** The plan of a schedule, or why it does not fit the adapter. */
+const makePlan = (
+  schedule: Ir.Schedule,
+  { connection, strategy }: Context,
+): Effect.Effect<Plan, OutOfMemory> => {
+  const { limits } = connection.device
+  const refuse = (requestedBytes: number, limitBytes: number, hint: string) =>
+    Effect.fail(new OutOfMemory({ device: connection.name, requestedBytes, limitBytes, hint }))
+  for (const { dtype, length } of schedule.buffers) {
+    const bytes = rangeBytes(dtype, length)
+    if (bytes > limits.maxBufferSize) {
+      const hint = `One array of ${schedule.name} is larger than any buffer of the adapter: split it.`
+      return refuse(bytes, limits.maxBufferSize, hint)
+    }
+  }
+  const plan = planSchedule(schedule, {
+    strategy,
+    limits: {
+      bindingBytes: strategy.bindingBytes,
+      bindings: limits.maxStorageBuffersPerShaderStage,
+    },
+    keepsCustom: (kernel) => hasCode(kernel, strategy),
+  })
+  if ("launches" in plan) return Effect.succeed(plan)
+  const hint =
+    `${plan.kernel} of ${schedule.name} reads or writes an array that is larger than the adapter ` +
+    "can bind, in an order that cannot be split by rows: split the array itself."
+  return refuse(plan.bytes, strategy.bindingBytes, hint)
+}
+
+const failure = (
+  { name }: Ir.Schedule,
+  kernel: string,
+  { connection }: Context,
+  problem: string,
+): CompileError => new CompileError({ program: name, kernel, device: connection.name, problem })
+
+const compileLaunch = (
+  schedule: Ir.Schedule,
+  plan: Plan,
+  launch: Launch,
+  code: ProgramCode,
+  context: Context,
+): Effect.Effect<Launcher, CompileError> => {
+  const { connection, pipelines } = context
+  const bindings = planBindings(launch, plan)
+  const offsets = plan.buffers.map(({ offset = 0 }) => offset)
+  return Effect.tryPromise({
+    try: async () => {
+      const pipeline = await pipelines.get(launch.kernel, bindings, code)
+      return new Launcher(connection.device, pipeline, bindings, offsets)
+    },
+    catch: (cause) => {
+      const text = cause instanceof Error ? cause.message : String(cause)
+      return failure(schedule, launch.kernel.name, context, connection.lost?.message ?? text)
+    },
+  })
+}
+
+/** Compiles all launches at once; the device decides how many at a time. */
+const compileLaunches = (schedule: Ir.Schedule, plan: Plan, context: Context) =>
+  Effect.gen(function* () {
+    const task = `compiling ${schedule.name}`
+    const total = plan.launches.length
+    const code = context.cache.program(schedule.hash, context.strategy)
+    let completed = 0
+    const report = Effect.suspend(() =>
+      Progress.report({ task, completed: completed++, total, unit: "kernels" }),
+    )
+    yield* report
+    const launchers = yield* Effect.forEach(
+      plan.launches,
+      (launch) => Effect.tap(compileLaunch(schedule, plan, launch, code, context), report),
+      { concurrency: "unbounded" },
+    )
+    yield* code.save
+    return launchers
+  })
 
 /** Compiles every kernel of a schedule and sets its memory up. */
 export const compile = (
@@ -100,22 +136,13 @@ export const compile = (
     const { connection, memory, counters } = context
     const problem = checkDTypes(schedule, context)
     if (problem !== undefined) return yield* problem
-    for (const { dtype, length } of schedule.buffers) {
-      const bytes = rangeBytes(dtype, length)
-      if (bytes > context.maximumBytes) {
-        return yield* new OutOfMemory({
-          device: connection.name,
-          requestedBytes: bytes,
-          limitBytes: context.maximumBytes,
-          hint: `One array of ${schedule.name} is larger than the adapter can bind: split it.`,
-        })
-      }
+    const plan = yield* makePlan(schedule, context)
+    const launchers = yield* compileLaunches(schedule, plan, context)
+    // Pipelines of a lost device seem to work.
+    const { lost } = connection
+    if (lost !== undefined) {
+      return yield* failure(schedule, "the whole program", context, lost.message)
     }
-    const steps = schedule.steps.filter(({ kernel }) => product(Ir.outputExtents(kernel)) > 0)
-    const groups = yield* Effect.all(
-      steps.map((step) => compileStep(schedule, step, context)),
-      { concurrency: "unbounded" },
-    )
     const owned = yield* Effect.acquireRelease(
       Effect.sync(() => {
         counters.programs++
@@ -133,9 +160,9 @@ export const compile = (
         Effect.sync(() => owned.push(buffer)),
       )
     }
-    const arena = schedule.arenaBytes > 0 ? yield* claim(schedule.arenaBytes) : undefined
-    const fixed = new Array<GPUBuffer>(schedule.buffers.length)
-    for (const { id, role, dtype, length, data } of schedule.buffers) {
+    const arena = plan.arenaBytes > 0 ? yield* claim(plan.arenaBytes) : undefined
+    const fixed = new Array<GPUBuffer>(plan.buffers.length)
+    for (const { id, role, dtype, length, data } of plan.buffers) {
       if (role === "temporary" && arena !== undefined) fixed[id] = arena.gpu
       if (role !== "constant" || data === undefined) continue
       const constant = yield* claim(rangeBytes(dtype, length))
@@ -144,45 +171,25 @@ export const compile = (
         failure(schedule, "its constants", context, lost.message),
       )
     }
-    return { run: makeRun(schedule, groups, fixed, arena, context) }
+    for (const launcher of launchers) launcher.prepare(fixed)
+    return { run: makeRun(schedule, plan, launchers, fixed, arena, context) }
   })
 
-const failure = (
-  { name }: Ir.Schedule,
-  kernel: string,
-  { connection }: Context,
-  problem: string,
-): CompileError => new CompileError({ program: name, kernel, device: connection.name, problem })
-
-const compileStep = (
-  schedule: Ir.Schedule,
-  step: Ir.ScheduleStep,
-  context: Context,
-): Effect.Effect<StepGroup, CompileError> => {
-  const plan = planBindings(schedule, step)
-  return Effect.tryPromise({
-    try: async () => new StepGroup(await context.pipelines.get(step.kernel, plan), plan),
-    catch: (cause) => {
-      const text = cause instanceof Error ? cause.message : String(cause)
-      const lost = context.connection.lost
-      return failure(schedule, step.kernel.name, context, lost?.message ?? text)
-    },
-  })
-}
+/** Longer runs are handed to the device in pieces of so many dispatches. */
+const dispatchesAtOnce = 4096
 
 const makeRun = (
   schedule: Ir.Schedule,
-  groups: ReadonlyArray<StepGroup>,
+  plan: Plan,
+  launchers: ReadonlyArray<Launcher>,
   fixed: ReadonlyArray<GPUBuffer>,
   arena: MemoryBuffer | undefined,
   { connection, memory, counters, poison }: Context,
 ): Executable["run"] => {
   const { device } = connection
-  const pairs = copiedPairs(schedule)
-  const encode = (
-    inputs: ReadonlyArray<DeviceBuffer>,
-    outputs: ReadonlyArray<DeviceBuffer>,
-  ): GPUCommandBuffer => {
+  const pairs = copiedPairs(plan)
+  const { order } = plan
+  const bind = (inputs: ReadonlyArray<DeviceBuffer>, outputs: ReadonlyArray<DeviceBuffer>) => {
     const buffers = [...fixed]
     schedule.inputs.forEach((id, i) => (buffers[id] = (inputs[i] as MemoryBuffer).gpu))
     schedule.outputs.forEach((id, i) => (buffers[id] = (outputs[i] as MemoryBuffer).gpu))
@@ -192,23 +199,44 @@ const makeRun = (
         if (!inputs.includes(output)) memory.fillWithNaN(output as MemoryBuffer)
       }
     }
-    const encoder = device.createCommandEncoder({ label: schedule.name })
+    return buffers
+  }
+  const copyPairs = (encoder: GPUCommandEncoder, buffers: ReadonlyArray<GPUBuffer>): void => {
     for (const { input, output } of pairs) {
       const [from, to] = [buffers[input], buffers[output]]
       const { dtype, length } = schedule.buffers[output]
       if (from !== to) encoder.copyBufferToBuffer(from, 0, to, 0, rangeBytes(dtype, length))
     }
+  }
+  const encode = (buffers: ReadonlyArray<GPUBuffer>, from: number): GPUCommandBuffer => {
+    const encoder = device.createCommandEncoder({ label: schedule.name })
+    if (from === 0) copyPairs(encoder, buffers)
     const pass = encoder.beginComputePass()
-    for (const group of groups) group.dispatch(pass, device, schedule, buffers)
+    const end = Math.min(from + dispatchesAtOnce, order.length)
+    for (let at = from; at < end; at++) launchers[order[at]].dispatch(pass, buffers)
     pass.end()
     return encoder.finish()
+  }
+  /** One submit, or for long loops as many as keep the queue of commands short. */
+  const submitFrom = (
+    buffers: ReadonlyArray<GPUBuffer>,
+    from: number,
+  ): Effect.Effect<void, DeviceLost> => {
+    const submitted = connection.submit(encode(buffers, from))
+    const next = from + dispatchesAtOnce
+    return next < order.length
+      ? Effect.andThen(
+          submitted,
+          Effect.suspend(() => submitFrom(buffers, next)),
+        )
+      : submitted
   }
   return (inputs, outputs) =>
     Effect.andThen(
       connection.check,
       Effect.suspend(() => {
-        counters.dispatches += groups.length
-        return connection.submit(encode(inputs, outputs))
+        counters.dispatches += order.length
+        return submitFrom(bind(inputs, outputs), 0)
       }),
     )
 }

@@ -4,6 +4,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import {
   describeOn,
+  gpuStrategy,
   openDevice,
   reference,
   runSchedule,
@@ -11,11 +12,35 @@ import {
   values,
 } from "./testing/harness.ts"
 import * as Kernels from "./testing/kernels.ts"
+import * as Rows from "./testing/row_kernels.ts"
+import type { Strategy } from "./templates/strategy.ts"
 
-/** The choices of a GPU, forced on whatever adapter there is; and dispatches of two dimensions. */
-const hardware = await openDevice({
+/** The choices of a GPU, forced on whatever adapter there is, from small sizes on. */
+const gpu = (subgroup: number): Strategy => ({
+  ...gpuStrategy(256, subgroup),
+  vectorElements: 1,
+  reduce: "lanes",
+  reduceLanes: 32,
+  rowLanes: 64,
+  scan: "lanes",
+  scanLanes: 32,
+  scatterFew: 2,
+  scatterTiles: 3,
+  lanes: 64,
+  unroll: false,
+})
+const hardware = await openDevice({ poison: true, override: gpu(0) })
+const subgroups = await openDevice({ poison: true, override: { ...gpu(8), contractTile: 8 } })
+/** Long folds and scans in pieces, from small sizes on. */
+const pieces = await openDevice({
   poison: true,
-  override: { contract: "tiled", reduce: "lanes", reduceLanes: 32, vectorElements: 1 },
+  override: {
+    splitLength: 50,
+    splitOutputs: 100,
+    splitChunks: 7,
+    scan: "auto",
+    splitProduct: 2 ** 14,
+  },
 })
 const adapted = await openDevice({ poison: true })
 const oneLane = await openDevice({ poison: true, override: { lanes: 1, vectorElements: 2 ** 30 } })
@@ -85,6 +110,25 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<Ir.Kernel>]> = [
       Kernels.contract(1, 65, 63, 17, true),
       Kernels.contract(3, 33, 20, 40),
       Kernels.contract(1, 130, 70, 121),
+      // Large enough for every kind of kernel.
+      Kernels.contract(1, 67, 130, 44, true),
+      Kernels.contract(2, 50, 49, 60),
+      // Long sums of few outputs.
+      Kernels.contract(2, 3, 20, 384),
+      Kernels.contract(1, 1, 40, 512),
+    ],
+  ],
+  [
+    "rows",
+    [
+      Rows.softmax(1, 1),
+      Rows.softmax(3, 7),
+      Rows.softmax(70, 33),
+      Rows.softmax(17, 500),
+      Rows.groupShares([3, 5], 1, 40),
+      Rows.groupShares([2, 9], 3, 5),
+      Rows.groupShares([2, 1], 70, 2),
+      Rows.groupShares([1, 2], 2, 200),
     ],
   ],
   [
@@ -94,6 +138,8 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<Ir.Kernel>]> = [
       Kernels.scatter(9, 5, 7, "set", true),
       Kernels.scatter(70, 5, 65, "add", false),
       Kernels.scatter(130, 9, 3, "add", true),
+      Kernels.scatter(100, 300, 64, "add", true),
+      Kernels.scatter(100, 17_000, 1, "set", false),
     ],
   ],
 ]
@@ -101,6 +147,8 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<Ir.Kernel>]> = [
 for (const [title, device] of [
   ["kernels of this adapter", adapted],
   ["kernels of a GPU", hardware],
+  ["kernels of a GPU with subgroups", subgroups],
+  ["kernels in pieces", pieces],
 ] as const) {
   describeOn(device, title, (device) => {
     for (const [name, kernels] of cases) {

@@ -37,6 +37,9 @@ export const sizeClass = (bytes: number): number => {
 export class Memory {
   readonly #connection: Connection
   readonly #pools = new Map<string, Array<GPUBuffer>>()
+  /** In which order buffers were made. */
+  readonly #ages = new WeakMap<GPUBuffer, number>()
+  #made = 0
   readonly #poison: boolean
   #pooledBytes = 0
   #liveBytes = 0
@@ -62,6 +65,7 @@ export class Memory {
     })
   }
 
+  /** The oldest: a loop that swaps buffers then gets the same ones in every other round. */
   #take(size: number, flags: number): GPUBuffer | undefined {
     const found = this.#pools.get(`${flags} ${size}`)?.pop()
     if (found !== undefined) this.#pooledBytes -= size
@@ -74,10 +78,21 @@ export class Memory {
       return
     }
     const key = `${buffer.usage} ${buffer.size}`
-    const pool = this.#pools.get(key)
-    if (pool === undefined) this.#pools.set(key, [buffer])
-    else pool.push(buffer)
+    const pool = this.#pools.get(key) ?? []
+    if (pool.length === 0) this.#pools.set(key, pool)
+    // The oldest lies last.
+    const age = this.#ageOf(buffer)
+    let at = pool.length
+    while (at > 0 && this.#ageOf(pool[at - 1]) < age) at--
+    pool.splice(at, 0, buffer)
     this.#pooledBytes += buffer.size
+  }
+
+  #ageOf(buffer: GPUBuffer): number {
+    const known = this.#ages.get(buffer)
+    if (known !== undefined) return known
+    this.#ages.set(buffer, this.#made)
+    return this.#made++
   }
 
   #create(bytes: number, size: number): Effect.Effect<GPUBuffer, OutOfMemory> {

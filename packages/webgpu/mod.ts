@@ -10,7 +10,8 @@ import { makeDevice } from "./device.ts"
 import type { WebGpuOptions } from "./options.ts"
 
 export type { WebGpuOptions } from "./options.ts"
-export type { Strategy } from "./templates/strategy.ts"
+export { shaderOf } from "./shader_of.ts"
+export type { AdapterFacts, Strategy } from "./templates/strategy.ts"
 
 /**
  * Provides a `Device` that runs on a GPU: `navigator.gpu` where there is one, else the npm package

@@ -1,7 +1,8 @@
 import { Ir } from "@espalier/tensor"
-import type { WgslBuilder } from "@espalier/tensor"
+import type { BoundRange, LaunchBindings } from "./binding_plan.ts"
+import type { ProgramCode } from "./code_cache.ts"
 import type { Connection } from "./connection.ts"
-import type { Bindings } from "./templates/common.ts"
+import type { Lowered } from "./templates/common.ts"
 import { lowerKernel } from "./templates/mod.ts"
 import type { Strategy } from "./templates/strategy.ts"
 
@@ -32,7 +33,10 @@ const computeStage = 4
 export class Pipelines {
   readonly #connection: Connection
   readonly #strategy: Strategy
-  readonly #compiled = new Map<string, Promise<Pipeline>>()
+  readonly #compiled = new Map<
+    string,
+    { readonly lowered: Lowered; readonly pipeline: Promise<Pipeline> }
+  >()
   readonly #layouts = new Map<
     string,
     { readonly group: GPUBindGroupLayout; readonly pipeline: GPUPipelineLayout }
@@ -43,13 +47,13 @@ export class Pipelines {
     this.#strategy = strategy
   }
 
-  #layout(bindings: ReadonlyArray<WgslBuilder.Binding>) {
-    const key = bindings.map((binding) => binding.access).join(" ")
+  #layout(ranges: ReadonlyArray<BoundRange>) {
+    const key = ranges.map(({ access }) => access).join(" ")
     const known = this.#layouts.get(key)
     if (known !== undefined) return known
     const { device } = this.#connection
     const group = device.createBindGroupLayout({
-      entries: bindings.map(({ access }, binding) => ({
+      entries: ranges.map(({ access }, binding) => ({
         binding,
         visibility: computeStage,
         buffer: { type: access === "read" ? "read-only-storage" : "storage" },
@@ -60,16 +64,19 @@ export class Pipelines {
     return made
   }
 
-  async #compile(kernel: Ir.Kernel, bound: Bindings): Promise<Pipeline> {
+  async #compile(
+    kernel: Ir.Kernel,
+    bound: LaunchBindings,
+    { code, workgroups }: Lowered,
+  ): Promise<Pipeline> {
     const { device, sources } = this.#connection
     const { maxStorageBuffersPerShaderStage: most } = device.limits
-    if (bound.bindings.length > most) {
-      throw new Error(`it binds ${bound.bindings.length} buffers, and the adapter allows ${most}`)
+    if (bound.ranges.length > most) {
+      throw new Error(`it binds ${bound.ranges.length} buffers, and the adapter allows ${most}`)
     }
-    const { code, workgroups } = lowerKernel(kernel, bound, this.#strategy)
     const label = `${kernel.name} #${sources.size}`
     sources.set(label, code)
-    const layout = this.#layout(bound.bindings)
+    const layout = this.#layout(bound.ranges)
     device.pushErrorScope("validation")
     const module = device.createShaderModule({ code, label })
     const scope = device.popErrorScope()
@@ -90,14 +97,21 @@ export class Pipelines {
   }
 
   /** The pipeline of `kernel`; rejects with a message for people. */
-  get(kernel: Ir.Kernel, bound: Bindings): Promise<Pipeline> {
-    const access = bound.bindings.map((binding) => binding.access).join(" ")
-    const key = `${Ir.printKernel(kernel)}\n${access} ${bound.operandBinding.join(" ")}`
+  get(kernel: Ir.Kernel, bound: LaunchBindings, code: ProgramCode): Promise<Pipeline> {
+    const bindings = bound.bindings.map(
+      ({ access, length, pageLength = 0 }) => `${access} ${length} ${pageLength}`,
+    )
+    const operands = `${bound.operandBinding.join(" ")} from ${bound.operandShift.join(" ")}`
+    const key = `${Ir.printKernel(kernel)}\n${bindings.join(", ")}\n${operands}`
     const known = this.#compiled.get(key)
-    if (known !== undefined) return known
-    const made = this.#compile(kernel, bound)
-    this.#compiled.set(key, made)
-    made.catch(() => this.#compiled.delete(key))
-    return made
+    const lowered = code.get(
+      key,
+      () => known?.lowered ?? lowerKernel(kernel, bound, this.#strategy),
+    )
+    if (known !== undefined) return known.pipeline
+    const pipeline = this.#compile(kernel, bound, lowered)
+    this.#compiled.set(key, { lowered, pipeline })
+    pipeline.catch(() => this.#compiled.delete(key))
+    return pipeline
   }
 }

@@ -1,9 +1,12 @@
 import type { WebGpuOptions } from "./options.ts"
+import type { AdapterFacts } from "./templates/strategy.ts"
 
 /** An adapter, and the API underneath as far as it is known. */
 export interface FoundAdapter {
   readonly adapter: GPUAdapter
   readonly backend: string
+  /** True where shaders can know the number of their subgroup. */
+  readonly numberedSubgroups: boolean
 }
 
 /** One place to look for a GPU. Answers an adapter, or in a few words why there is none. */
@@ -20,7 +23,10 @@ export const isSoftware = ({ info }: GPUAdapter): boolean =>
   softwareNames.test(`${info.architecture} ${info.device} ${info.description}`)
 
 /** The adapter in a person's words: `llvmpipe (LLVM 19, 256 bits) · vulkan`. */
-export const describeAdapter = ({ adapter, backend }: FoundAdapter): string => {
+export const describeAdapter = ({
+  adapter,
+  backend,
+}: Pick<FoundAdapter, "adapter" | "backend">): string => {
   const { description, device, vendor, architecture } = adapter.info
   const llvmpipe = /llvmpipe-llvm-(\d+)[-\d]*?-(\d+)-bits/.exec(device)
   const name =
@@ -28,6 +34,23 @@ export const describeAdapter = ({ adapter, backend }: FoundAdapter): string => {
       ? device || description || `${vendor} ${architecture}`.trim() || "unnamed adapter"
       : `llvmpipe (LLVM ${llvmpipe[1]}, ${llvmpipe[2]} bits)`
   return `${name} · ${backend}`
+}
+
+/** What the table of strategies is looked up with. */
+export const factsOf = (
+  { adapter, numberedSubgroups }: FoundAdapter,
+  { limits }: GPUDevice,
+): AdapterFacts => {
+  const { vendor, subgroupMinSize } = adapter.info
+  const whole = (bytes: number) => Math.floor(bytes / 1024) * 1024
+  return {
+    software: isSoftware(adapter),
+    vendor,
+    subgroup: numberedSubgroups && adapter.features.has("subgroups") ? subgroupMinSize : 0,
+    maximumInvocations: limits.maxComputeInvocationsPerWorkgroup,
+    workgroupBytes: limits.maxComputeWorkgroupStorageSize,
+    bindingBytes: whole(Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize)),
+  }
 }
 
 /** Asks a GPU object for an adapter of the kind wanted. */
@@ -41,7 +64,10 @@ export const requestAdapter = async (
   // Some implementations know no fallback adapters and yet have only a software driver.
   if (adapter === null && fallback) adapter = await gpu.requestAdapter()
   if (adapter === null) return `no adapter from ${backend}`
-  const found = { adapter, backend }
+  // Absent from browsers that are older than subgroups.
+  const language = gpu.wgslLanguageFeatures as ReadonlySet<string> | undefined
+  const numberedSubgroups = language?.has("subgroup_id") ?? false
+  const found = { adapter, backend, numberedSubgroups }
   if (software === false && isSoftware(adapter)) {
     return `only the software adapter ${describeAdapter(found)}`
   }

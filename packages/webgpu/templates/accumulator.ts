@@ -6,18 +6,23 @@ import { frameIn } from "./common.ts"
 export class Accumulator {
   readonly names: ReadonlyArray<string>
   readonly #writer: WgslBuilder.Writer
-  readonly #combine: Ir.Combine
+  readonly combine: Ir.Combine
 
   /** Declares the variables, at the identity. */
   constructor(writer: WgslBuilder.Writer, combine: Ir.Combine) {
     this.#writer = writer
-    this.#combine = combine
+    this.combine = combine
     this.names = combine.dtypes.map((dtype, i) => {
       const name = writer.name("acc")
       const start = writer.literal(combine.identity[i], dtype)
       writer.line(`var ${name}: ${Builder.valueType(dtype)} = ${start};`)
       return name
     })
+  }
+
+  /** True where the order of two operands cannot matter. */
+  get isCommutative(): boolean {
+    return isCommutative(this.combine)
   }
 
   /** Replaces the tuple by its combination with `elements`. */
@@ -32,7 +37,7 @@ export class Accumulator {
     outer: WgslBuilder.Frame,
   ): void {
     const frame = frameIn({ ...outer, names: new Map() }, [...left, ...right])
-    const results = this.#writer.evaluate(frame, this.#combine.result)
+    const results = this.#writer.evaluate(frame, this.combine.result)
     if (results.length === 1) {
       this.#writer.line(`${this.names[0]} = ${results[0]};`)
       return

@@ -1,5 +1,4 @@
-import type { WgslBuilder } from "@espalier/tensor"
-import { Ir } from "@espalier/tensor"
+import { Ir, WgslBuilder } from "@espalier/tensor"
 import type { Strategy } from "./strategy.ts"
 
 /** A kernel as WGSL, and how many workgroups run it. */
@@ -12,7 +11,13 @@ export interface Lowered {
 export interface Bindings {
   readonly bindings: ReadonlyArray<WgslBuilder.Binding>
   readonly operandBinding: ReadonlyArray<number>
+  /** Where outputs begin in their bindings, in elements. */
+  readonly operandShift: ReadonlyArray<number>
 }
+
+/** A writer of a shader over these bindings. */
+export const writerFor = ({ bindings, operandBinding, operandShift }: Bindings) =>
+  new WgslBuilder.Writer(bindings, operandBinding, operandShift)
 
 /** Workgroups along one dimension that every adapter allows. */
 const maximumGroups = 65535

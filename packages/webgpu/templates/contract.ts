@@ -1,6 +1,7 @@
-import { Ir, WgslBuilder } from "@espalier/tensor"
+import { Ir } from "@espalier/tensor"
 import type { Bindings, Lowered, MutableFrame } from "./common.ts"
-import { delinearize, frameIn, loopBound, positions, product } from "./common.ts"
+import { delinearize, frameIn, loopBound, positions, product, writerFor } from "./common.ts"
+import { canBroadcast, lowerBroadcastContract } from "./contract_broadcast.ts"
 import { lowerTiledContract } from "./contract_tiled.ts"
 import { lowerReduce } from "./reduce.ts"
 import type { Strategy } from "./strategy.ts"
@@ -8,12 +9,16 @@ import { storeTile } from "./tile.ts"
 
 /** A matrix product by the kind of adapter and the shape of the operands. */
 export const lowerContract = (
-  kernel: Ir.ContractKernel,
+  given: Ir.ContractKernel,
   bound: Bindings,
   strategy: Strategy,
 ): Lowered => {
+  const kernel = inSinglePrecision(given)
   if (isDotProducts(kernel, strategy)) {
     return lowerReduce(asReduction(kernel), bound, { ...strategy, reduce: "lanes" })
+  }
+  if (strategy.contract === "broadcast" && canBroadcast(kernel, strategy)) {
+    return lowerBroadcastContract(kernel, bound, strategy)
   }
   const few = Math.min(kernel.m, kernel.n) < 8
   return strategy.contract === "tiled" && !few
@@ -22,7 +27,7 @@ export const lowerContract = (
 }
 
 /** Few outputs over a long sum: a workgroup for each, or most of the adapter would idle. */
-const isDotProducts = (kernel: Ir.ContractKernel, strategy: Strategy): boolean => {
+export const isDotProducts = (kernel: Ir.ContractKernel, strategy: Strategy): boolean => {
   const { batch, m, n, k, left, right } = kernel
   if (k < 2 * strategy.reduceLanes) return false
   if (product(batch) * m * n < strategy.reduceOutputs) return true
@@ -35,35 +40,37 @@ const isDotProducts = (kernel: Ir.ContractKernel, strategy: Strategy): boolean =
   return strategy.coalesce && Math.min(m, n) < 8 && walks
 }
 
-const toF32 = (value: Ir.Expression): Ir.Expression =>
-  value.dtype === "f32" ? value : { id: -1, kind: "cast", dtype: "f32", operand: value }
+/** The product with `f32` factors and an `f32` sum, whatever it reads and stores. */
+const inSinglePrecision = (kernel: Ir.ContractKernel): Ir.ContractKernel => {
+  const builder = new Ir.ExpressionBuilder()
+  const copy = Ir.rewrite(builder, (node) =>
+    node.kind === "argument" ? builder.cast(builder.argument(0, "f32"), node.dtype) : undefined,
+  )
+  const moved = Ir.mapExpressions(kernel, copy)
+  const [left, right] = [builder.cast(moved.left, "f32"), builder.cast(moved.right, "f32")]
+  return { ...moved, left, right }
+}
 
 /** The same sum as a reduction over k. */
 const asReduction = (kernel: Ir.ContractKernel): Ir.ReduceKernel => {
-  const argument = (slot: number): Ir.Expression => ({
-    id: -1,
-    kind: "argument",
-    dtype: "f32",
-    slot,
-  })
-  const binary = (
-    name: "add" | "multiply",
-    left: Ir.Expression,
-    right: Ir.Expression,
-  ): Ir.Expression => ({ id: -1, kind: "binary", dtype: "f32", function: name, left, right })
+  const builder = new Ir.ExpressionBuilder()
+  const { left, right, outputs } = Ir.mapExpressions(
+    kernel,
+    Ir.rewrite(builder, () => undefined),
+  )
   return {
     kind: "reduce",
     name: kernel.name,
     operands: kernel.operands,
-    outputs: kernel.outputs,
+    outputs,
     loops: [...kernel.batch, kernel.m, kernel.n],
     reduceLoops: [kernel.k],
-    elements: [binary("multiply", toF32(kernel.left), toF32(kernel.right))],
+    elements: [builder.binary("multiply", left, right)],
     combine: {
       name: "add",
       dtypes: ["f32"],
       identity: [0],
-      result: [binary("add", argument(0), argument(1))],
+      result: [builder.binary("add", builder.argument(0, "f32"), builder.argument(1, "f32"))],
     },
   }
 }
@@ -87,9 +94,8 @@ export const lowerRegisterContract = (
   const [rows, columns] = [tileOf(m, kernel), tileOf(n, kernel)]
   const [tilesM, tilesN] = [Math.ceil(m / rows), Math.ceil(n / columns)]
   const [M, N, K] = [batch.length, batch.length + 1, batch.length + 2]
-  const left = toF32(kernel.left)
-  const right = toF32(kernel.right)
-  const writer = new WgslBuilder.Writer(bound.bindings, bound.operandBinding)
+  const { left, right } = kernel
+  const writer = writerFor(bound)
   const lanes = strategy.contractLanes
   const workgroups = positions(writer, product(batch) * tilesM * tilesN, lanes)
   writer.line(`let column = position % ${tilesN};`)
@@ -133,11 +139,14 @@ export const lowerRegisterContract = (
       line.forEach((sum, j) => writer.line(`${sum} = ${sum} + ${a[i]} * ${b[j]};`)),
     )
   })
-  storeTile(kernel, writer, outer, sums, {
-    rows: lefts.map((_, i) => `row + ${i}`),
-    columns: rights.map((_, j) => `column + ${j * tilesN}`),
+  const places = {
+    row: "row",
+    rowStep: 1,
+    column: "column",
+    columnStep: tilesN,
     wholeRows: m % rows === 0,
     wholeColumns: tilesN * columns === n,
-  })
+  }
+  storeTile(kernel, writer, outer, sums, places, strategy)
   return { code: writer.shader(lanes), workgroups }
 }

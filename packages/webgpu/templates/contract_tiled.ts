@@ -1,19 +1,21 @@
-import { Ir, WgslBuilder } from "@espalier/tensor"
+import { Ir } from "@espalier/tensor"
 import type { Bindings, Lowered } from "./common.ts"
-import { delinearize, frameIn, grid, groupIndex, loopBound, product } from "./common.ts"
+import { delinearize, frameIn, grid, groupIndex, loopBound, product, writerFor } from "./common.ts"
 import type { Strategy } from "./strategy.ts"
 import { storeTile } from "./tile.ts"
 
 /** A workgroup is a square of this many invocations a side. */
 const side = 16
-/** Steps of k that are held in workgroup memory at a time. */
-const depth = 16
-
-const perInvocation = (extent: number): number => (extent > 2 * side ? 4 : extent > side ? 2 : 1)
+/** Outputs a side that an invocation sums: at most `most`, and no more than there is work for. */
+const perInvocation = (extent: number, most: number): number => {
+  let outputs = 1
+  while (outputs < most && extent > outputs * side) outputs *= 2
+  return outputs
+}
 
 /**
- * Tiles of both operands in workgroup memory, up to 64 × 16 and 16 × 64, each element evaluated
- * once a workgroup; every invocation sums up to 4 × 4 outputs that lie `side` apart.
+ * Tiles of both operands in workgroup memory, 64 × 16 and 16 × 64 or 128 × 8 and 8 × 128 at most, each element evaluated
+ * once a workgroup; every invocation sums up to 4 × 4 or 8 × 8 outputs that lie `side` apart.
  */
 export const lowerTiledContract = (
   kernel: Ir.ContractKernel,
@@ -21,8 +23,11 @@ export const lowerTiledContract = (
   strategy: Strategy,
 ): Lowered => {
   const { batch, m, n, k } = kernel
-  const writer = new WgslBuilder.Writer(bound.bindings, bound.operandBinding)
-  const [rows, columns] = [perInvocation(m), perInvocation(n)]
+  const writer = writerFor(bound)
+  const most = strategy.contractTile
+  const [rows, columns] = [perInvocation(m, most), perInvocation(n, most)]
+  // Steps of k that are held in workgroup memory at a time.
+  const depth = Math.max(rows, columns) > 4 ? 8 : 16
   const [height, width] = [rows * side, columns * side]
   const [tilesM, tilesN] = [Math.ceil(m / height), Math.ceil(n / width)]
   const groups = product(batch) * tilesM * tilesN
@@ -71,7 +76,7 @@ export const lowerTiledContract = (
           frame.variables[axis] = `(${origin} + p)`
           frame.variables[alongK] = "(start + q)"
           const [text] = writer.evaluate(frame, [root])
-          writer.line(`value = f32(${text});`)
+          writer.line(`value = ${text};`)
         })
         const place = name === "lefts" ? `p * ${leftPitch} + q` : `q * ${rightPitch} + p`
         writer.line(`${name}[${place}] = value;`)
@@ -95,11 +100,14 @@ export const lowerTiledContract = (
     })
     writer.line("workgroupBarrier();")
   })
-  storeTile(kernel, writer, outer, sums, {
-    rows: sums.map((_, i) => `row + y + ${i * side}`),
-    columns: sums[0].map((_, j) => `column + x + ${j * side}`),
+  const places = {
+    row: "row + y",
+    rowStep: side,
+    column: "column + x",
+    columnStep: side,
     wholeRows: m % height === 0,
     wholeColumns: n % width === 0,
-  })
+  }
+  storeTile(kernel, writer, outer, sums, places, strategy)
   return { code: writer.shader(side * side), workgroups }
 }

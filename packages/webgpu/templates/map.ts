@@ -7,14 +7,16 @@ import {
   product,
   recognizePosition,
   storeOutputs,
+  writerFor,
 } from "./common.ts"
 import type { Strategy } from "./strategy.ts"
+import { isWholeWord, loadsOf, vectorLoads, withVectors } from "./vector_loads.ts"
 
 /** One invocation an element, or four neighbouring ones. */
 export const lowerMap = (kernel: Ir.MapKernel, bound: Bindings, strategy: Strategy): Lowered => {
-  const vectors = vectorLoads(kernel, bound, strategy)
+  const vectors = quadLoads(kernel, bound, strategy)
   if (vectors !== undefined) return lowerVectorMap(kernel, bound, strategy, vectors)
-  const writer = new WgslBuilder.Writer(bound.bindings, bound.operandBinding)
+  const writer = writerFor(bound)
   const roots = kernel.outputs.map((output) => output.value)
   const workgroups = positions(writer, product(kernel.loops), strategy.lanes)
   const frame = frameIn()
@@ -27,23 +29,8 @@ export const lowerMap = (kernel: Ir.MapKernel, bound: Bindings, strategy: Strate
 /** Expressions longer than this are not worth being written four times. */
 const vectorNodes = 80
 
-const wholeWords = (dtype: string): boolean => ["f32", "i32", "u32"].includes(dtype)
-
-/** True where a load at multiples of four of the innermost variable starts at a multiple of four. */
-const isAligned = ({ index }: Ir.Load, innermost: number): boolean => {
-  const { constant, terms } = Ir.linearForm(index)
-  return (
-    Ir.strideOf(index, innermost) === 1 &&
-    constant % 4 === 0 &&
-    terms.every(
-      ({ atom, coefficient }) =>
-        coefficient % 4 === 0 || (atom.kind === "variable" && atom.index === innermost),
-    )
-  )
-}
-
 /** The loads that can read four elements at once; `undefined` where the kernel cannot. */
-const vectorLoads = (
+const quadLoads = (
   kernel: Ir.MapKernel,
   bound: Bindings,
   { vectorElements }: Strategy,
@@ -52,20 +39,18 @@ const vectorLoads = (
   const innermost = loops.length - 1
   if (loops.length === 0 || loops[innermost] % 4 !== 0) return undefined
   if (product(loops) < vectorElements) return undefined
-  if (outputs.some(({ operand }) => !wholeWords(operands[operand].dtype))) return undefined
-  const nodes = Ir.reachable(outputs.map((output) => output.value))
-  if (nodes.length > vectorNodes) return undefined
-  const loads = nodes.filter((node) => node.kind === "load")
-  const scalar = new Set(
-    loads
-      .filter((load) => !wholeWords(load.dtype) || !isAligned(load, innermost))
-      .map((load) => bound.operandBinding[load.operand]),
+  if (outputs.some(({ operand }) => bound.operandShift[operand] !== 0)) return undefined
+  if (outputs.some(({ operand }) => !isWholeWord(operands[operand].dtype))) return undefined
+  const roots = outputs.map((output) => output.value)
+  if (Ir.reachable(roots).length > vectorNodes) return undefined
+  const loads = loadsOf(roots)
+  const quads = vectorLoads(loads, [], innermost, operands, bound)
+  // An output's binding is one of vectors too.
+  const written = new Set(outputs.map(({ operand }) => bound.operandBinding[operand]))
+  const mixed = loads.some(
+    (load) => written.has(bound.operandBinding[load.operand]) && !quads.includes(load),
   )
-  if (outputs.some(({ operand }) => scalar.has(bound.operandBinding[operand]))) return undefined
-  return loads.filter(({ operand }) => {
-    const { length } = operands[operand]
-    return length % 4 === 0 && !scalar.has(bound.operandBinding[operand])
-  })
+  return mixed ? undefined : quads
 }
 
 const lowerVectorMap = (
@@ -76,11 +61,8 @@ const lowerVectorMap = (
 ): Lowered => {
   const { loops, outputs } = kernel
   const innermost = loops.length - 1
-  const vector = new Set([...loads, ...outputs].map(({ operand }) => bound.operandBinding[operand]))
-  const writer = new WgslBuilder.Writer(
-    bound.bindings.map((binding, i) => (vector.has(i) ? { ...binding, vector: true } : binding)),
-    bound.operandBinding,
-  )
+  const operands = [...loads, ...outputs].map(({ operand }) => operand)
+  const writer = writerFor(withVectors(bound, operands))
   const roots = outputs.map((output) => output.value)
   const workgroups = positions(writer, product(loops) / 4, strategy.lanes, "quad")
   writer.line("let position = quad * 4;")

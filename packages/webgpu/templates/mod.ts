@@ -1,8 +1,10 @@
 import type { Ir } from "@espalier/tensor"
 import type { Bindings, Lowered } from "./common.ts"
 import { lowerContract } from "./contract.ts"
+import { lowerCustom } from "./custom.ts"
 import { lowerMap } from "./map.ts"
 import { lowerReduce } from "./reduce.ts"
+import { lowerRows } from "./rows.ts"
 import { lowerScan } from "./scan.ts"
 import { lowerScatter } from "./scatter.ts"
 import type { Strategy } from "./strategy.ts"
@@ -20,5 +22,9 @@ export const lowerKernel = (kernel: Ir.Kernel, bound: Bindings, strategy: Strate
       return lowerContract(kernel, bound, strategy)
     case "scatter":
       return lowerScatter(kernel, bound, strategy)
+    case "rows":
+      return lowerRows(kernel, bound, strategy)
+    case "custom":
+      return lowerCustom(kernel, bound, strategy)
   }
 }

@@ -1,13 +1,7 @@
-import type { Ir } from "@espalier/tensor"
-import { WgslBuilder } from "@espalier/tensor"
+import type { Ir, WgslBuilder } from "@espalier/tensor"
 import type { Bindings, Lowered } from "./common.ts"
-import { frameIn, loopBound, positions } from "./common.ts"
+import { frameIn, grid, groupIndex, loopBound, positions, writerFor } from "./common.ts"
 import type { Strategy } from "./strategy.ts"
-
-/** Up to so many updates are walked by one invocation a column. */
-const fewUpdates = 64
-/** Invocations that share one row. */
-const rowLanes = 64
 
 /** True where output and starting values are the same memory. */
 const isInPlace = (kernel: Ir.ScatterKernel, { operandBinding }: Bindings): boolean =>
@@ -15,18 +9,33 @@ const isInPlace = (kernel: Ir.ScatterKernel, { operandBinding }: Bindings): bool
   operandBinding[kernel.initial] === operandBinding[kernel.outputs[0].operand]
 
 /**
- * Updates in ascending order without atomics: an invocation owns all that it writes. Few updates
- * in place touch only their rows; otherwise each row looks for the updates that concern it.
+ * Updates in ascending order without float atomics: whatever writes an element does so alone. The
+ * rows are dealt out in tiles, and each tile looks through the updates for those that concern it.
  */
 export const lowerScatter = (
   kernel: Ir.ScatterKernel,
   bound: Bindings,
   strategy: Strategy,
 ): Lowered => {
-  const writer = new WgslBuilder.Writer(bound.bindings, bound.operandBinding)
-  const few = isInPlace(kernel, bound) && kernel.updates <= fewUpdates
-  const workgroups = few ? columns(kernel, writer, strategy) : rows(kernel, bound, writer, strategy)
-  return { code: writer.shader(strategy.lanes), workgroups }
+  const writer = writerFor(bound)
+  const inPlace = isInPlace(kernel, bound)
+  if (inPlace && kernel.updates <= strategy.scatterFew)
+    return walk(kernel, writer, strategy, 1, true)
+  if (strategy.scatter === "lists" && kernel.updates > strategy.scatterFew) {
+    return lists(kernel, writer, strategy, inPlace)
+  }
+  return walk(kernel, writer, strategy, tilesOf(kernel, strategy), inPlace)
+}
+
+/** As many tiles as keep the adapter busy: each costs another look through the updates. */
+const tilesOf = ({ rows, inner, updates }: Ir.ScatterKernel, strategy: Strategy): number =>
+  updates === 0 ? rows : Math.max(1, Math.min(rows, Math.ceil(strategy.scatterInvocations / inner)))
+
+const start = (kernel: Ir.ScatterKernel, writer: WgslBuilder.Writer, place: string): void => {
+  const { initial, value } = kernel
+  const from =
+    initial === undefined ? writer.literal(0, value.dtype) : writer.element(initial, place)
+  writer.store(kernel.outputs[0].operand, place, from)
 }
 
 const update = (
@@ -46,59 +55,104 @@ const update = (
   writer.store(operand, place, dtype === "bool" ? `(${known} | ${value})` : `${known} + ${value}`)
 }
 
-const columns = (
+/** One invocation a column of a tile of rows; it walks all updates. */
+const walk = (
   kernel: Ir.ScatterKernel,
   writer: WgslBuilder.Writer,
   strategy: Strategy,
-): readonly [number, number, number] => {
-  const workgroups = positions(writer, kernel.inner, strategy.lanes)
-  writer.block(`for (var t = 0; t < ${loopBound(kernel.updates, strategy)}; t++)`, () => {
-    const frame = frameIn()
-    frame.variables.push("t", "position")
-    const [row] = writer.evaluate(frame, [kernel.row])
-    writer.line(`let row = i32(${row});`)
-    writer.block(`if (row >= 0 && row < ${kernel.rows})`, () => {
-      writer.line(`let place = row * ${kernel.inner} + position;`)
-      update(kernel, writer, frameIn(frame), "place")
-    })
-  })
-  return workgroups
-}
-
-const rows = (
-  kernel: Ir.ScatterKernel,
-  bound: Bindings,
-  writer: WgslBuilder.Writer,
-  strategy: Strategy,
-): readonly [number, number, number] => {
-  const { inner, updates, initial } = kernel
-  const output = kernel.outputs[0].operand
-  const width = Math.min(inner, rowLanes)
-  const each = (body: () => void) => {
-    if (inner === width) body()
-    else writer.block(`for (var d = first; d < ${inner}; d += ${width})`, body)
-  }
-  const column = inner === width ? "first" : "d"
-  const workgroups = positions(writer, kernel.rows * width, strategy.lanes)
-  writer.line(`let target_row = position / ${width};`)
-  writer.line(`let first = position % ${width};`)
-  if (!isInPlace(kernel, bound)) {
-    each(() => {
-      const place = `target_row * ${inner} + ${column}`
-      const zero = writer.literal(0, kernel.value.dtype)
-      writer.store(output, place, initial === undefined ? zero : writer.element(initial, place))
-    })
+  tiles: number,
+  inPlace: boolean,
+): Lowered => {
+  const { inner, rows, updates } = kernel
+  const height = Math.ceil(rows / tiles)
+  const used = Math.ceil(rows / height)
+  const workgroups = positions(writer, used * inner, strategy.lanes)
+  writer.line(`let column = position % ${inner};`)
+  writer.line(`let first = position / ${inner} * ${height};`)
+  const last = used * height === rows ? `first + ${height}` : `min(first + ${height}, ${rows})`
+  writer.line(`let last = ${last};`)
+  if (!inPlace) {
+    writer.block("for (var row = first; row < last; row++)", () =>
+      start(kernel, writer, `row * ${inner} + column`),
+    )
   }
   writer.block(`for (var t = 0; t < ${loopBound(updates, strategy)}; t++)`, () => {
     const frame = frameIn()
-    frame.variables.push("t", column)
+    frame.variables.push("t", "column")
     const [row] = writer.evaluate(frame, [kernel.row])
-    writer.block(`if (i32(${row}) == target_row)`, () =>
-      each(() => {
-        writer.line(`let place = target_row * ${inner} + ${column};`)
-        update(kernel, writer, frameIn(frame), "place")
-      }),
-    )
+    writer.line(`let row = i32(${row});`)
+    writer.block("if (row >= first && row < last)", () => {
+      writer.line(`let place = row * ${inner} + column;`)
+      update(kernel, writer, frameIn(frame), "place")
+    })
   })
-  return workgroups
+  return { code: writer.shader(strategy.lanes), workgroups }
+}
+
+/**
+ * One workgroup a tile of rows: its lanes look at as many updates at once, mark those of the tile
+ * in a bit set (the only atomic operation, and one whose order cannot matter), and then all take
+ * the marked ones in ascending order, a column each.
+ */
+const lists = (
+  kernel: Ir.ScatterKernel,
+  writer: WgslBuilder.Writer,
+  strategy: Strategy,
+  inPlace: boolean,
+): Lowered => {
+  const { inner, rows, updates } = kernel
+  const lanes = strategy.lanes
+  const words = Math.ceil(lanes / 32)
+  const height = Math.ceil(rows / Math.min(rows, strategy.scatterTiles))
+  const groups = Math.ceil(rows / height)
+  const workgroups = grid(groups)
+  writer.declare(`var<workgroup> marks: array<atomic<u32>, ${words}>;`)
+  writer.declare(`var<workgroup> rows_seen: array<i32, ${lanes}>;`)
+  writer.line(`let tile = ${groupIndex(groups)};`)
+  if (workgroups[0] * workgroups[1] !== groups) writer.line(`if (tile >= ${groups}) { return; }`)
+  writer.line(`let first = tile * ${height};`)
+  writer.line(`let last = min(first + ${height}, ${rows});`)
+  if (!inPlace) {
+    writer.block(
+      `for (var place = first * ${inner} + i32(lane); place < last * ${inner}; place += ${lanes})`,
+      () => start(kernel, writer, "place"),
+    )
+    writer.line("storageBarrier();")
+  }
+  writer.block(
+    `for (var base = 0; base < ${loopBound(updates, strategy)}; base += ${lanes})`,
+    () => {
+      writer.block(`if (lane < ${words}u)`, () => writer.line("atomicStore(&marks[lane], 0u);"))
+      writer.line("workgroupBarrier();")
+      writer.block(`if (base + i32(lane) < ${updates})`, () => {
+        const frame = frameIn()
+        frame.variables.push("(base + i32(lane))", "0")
+        const [row] = writer.evaluate(frame, [kernel.row])
+        writer.line(`let row = i32(${row});`)
+        writer.line("rows_seen[lane] = row;")
+        writer.block("if (row >= first && row < last)", () =>
+          writer.line("atomicOr(&marks[lane / 32u], 1u << (lane % 32u));"),
+        )
+      })
+      writer.line("workgroupBarrier();")
+      writer.block(`for (var word = 0u; word < ${words}u; word++)`, () => {
+        writer.line("var marked = atomicLoad(&marks[word]);")
+        writer.block("while (marked != 0u)", () => {
+          writer.line("let found = word * 32u + firstTrailingBit(marked);")
+          writer.line("marked = marked & (marked - 1u);")
+          writer.block(
+            `for (var column = i32(lane); column < ${inner}; column += ${lanes})`,
+            () => {
+              const frame = frameIn()
+              frame.variables.push("(base + i32(found))", "column")
+              writer.line(`let place = rows_seen[found] * ${inner} + column;`)
+              update(kernel, writer, frame, "place")
+            },
+          )
+        })
+      })
+      writer.line("workgroupBarrier();")
+    },
+  )
+  return { code: writer.shader(lanes), workgroups }
 }

@@ -4,6 +4,8 @@ import type { Ir } from "@espalier/tensor"
 import { Context, Effect, Layer, Result, Scope } from "effect"
 import { describe, it } from "vitest"
 import * as WebGpu from "../mod.ts"
+import type { Strategy } from "../templates/strategy.ts"
+import { strategyFor } from "../templates/strategy.ts"
 
 /** A schedule of one kernel: read operands are inputs, written ones are outputs. */
 export const scheduleOf = (
@@ -19,11 +21,23 @@ export const scheduleOf = (
     role: access === "read" ? "input" : "output",
   })),
   steps: [{ kernel, buffers: kernel.operands.map((_, id) => id) }],
+  repeats: [],
   arenaBytes: 0,
   inputs: kernel.operands.flatMap(({ access }, id) => (access === "read" ? [id] : [])),
   outputs: kernel.operands.flatMap(({ access }, id) => (access === "write" ? [id] : [])),
   inPlace,
 })
+
+/** The kernels of a GPU, for the `override` of a device that runs on something else. */
+export const gpuStrategy = (maximumInvocations = 256, subgroup = 0): Strategy =>
+  strategyFor({
+    software: false,
+    vendor: "",
+    subgroup,
+    maximumInvocations,
+    workgroupBytes: 16384,
+    bindingBytes: 2 ** 27,
+  })
 
 /** Uploads, compiles, runs, reads and frees. */
 export const runSchedule = (
