@@ -12,6 +12,7 @@ import { hasCode } from "./custom.ts"
 import type { Target } from "./emitter.ts"
 import type { LoadedKernel } from "./kernels.ts"
 import { KernelCache } from "./kernels.ts"
+import { LoadedProgram } from "./loaded_program.ts"
 import type { Pool } from "./memory.ts"
 import type { Threads } from "./threads.ts"
 import { ThreadsLost } from "./threads.ts"
@@ -23,11 +24,6 @@ const dtypes: ReadonlyArray<DType> = ["f32", "i32", "u32", "bool"]
 
 interface Block extends DeviceBuffer {
   readonly address: number
-}
-
-interface Step {
-  readonly kernel: LoadedKernel
-  readonly buffers: ReadonlyArray<number>
 }
 
 /** The CPU device over one memory. */
@@ -157,20 +153,20 @@ export class WasmDevice implements DeviceService {
       const unsupported = this.#refuse(buffer.dtype)
       if (unsupported !== undefined) return Effect.fail(unsupported)
     }
-    const steps: Array<Step | undefined> = []
+    const kernels: Array<LoadedKernel | undefined> = []
     const constants = new Map<number, Block>()
     const giveBack = (): void => {
-      for (const step of steps) if (step !== undefined) this.#kernels.release(step.kernel)
+      for (const kernel of kernels) if (kernel !== undefined) this.#kernels.release(kernel)
       for (const block of constants.values()) this.free(block)
     }
-    for (const { kernel, buffers } of schedule.steps) {
+    for (const { kernel } of schedule.steps) {
       // Nothing is written: nothing to do.
       if (Ir.outputExtents(kernel).includes(0)) {
-        steps.push(undefined)
+        kernels.push(undefined)
         continue
       }
       try {
-        steps.push({ kernel: this.#kernels.acquire(Ir.printKernel(kernel), kernel), buffers })
+        kernels.push(this.#kernels.acquire(Ir.printKernel(kernel), kernel))
       } catch (error) {
         giveBack()
         const problem = error instanceof Error ? error.message : String(error)
@@ -189,7 +185,7 @@ export class WasmDevice implements DeviceService {
       this.#view(block.address, dtype, length).set(data)
     }
     const threads = this.#threads?.count ?? 1
-    const code = steps.flatMap((step) => step?.kernel.code ?? [])
+    const code = kernels.flatMap((kernel) => kernel?.code ?? [])
     const scratchBytes = Math.max(0, ...code.map((kernel) => kernel.scratchBytes))
     const sharedBytes = Math.max(0, ...code.map((kernel) => kernel.sharedBytes))
     const needs: Needs = {
@@ -201,8 +197,9 @@ export class WasmDevice implements DeviceService {
       return Effect.fail(this.#full(needs.arena + needs.scratch))
     }
     this.#programs++
-    const order = Ir.executionOrder(schedule)
-    return Effect.succeed({ schedule, steps, order, constants, needs, scratchBytes, giveBack })
+    const addresses = new Map([...constants].map(([id, { address }]) => [id, address]))
+    const program = new LoadedProgram(schedule, kernels, addresses, this.#threads)
+    return Effect.succeed({ schedule, program, needs, scratchBytes, giveBack })
   }
 
   #unload(loaded: Loaded): void {
@@ -211,50 +208,17 @@ export class WasmDevice implements DeviceService {
     loaded.giveBack()
   }
 
-  /** Addresses of all buffers of a schedule for one run. */
-  #addresses(
-    { schedule, constants }: Loaded,
-    inputs: ReadonlyArray<Block>,
-    outputs: ReadonlyArray<Block>,
-  ): Array<number> {
-    const addresses: Array<number> = []
-    for (const { id, offset } of schedule.buffers) {
-      addresses[id] = constants.get(id)?.address ?? this.#workspace.arena + (offset ?? 0)
-    }
-    for (const [i, id] of schedule.inputs.entries()) addresses[id] = inputs[i].address
-    for (const [i, id] of schedule.outputs.entries()) addresses[id] = outputs[i].address
-    return addresses
-  }
-
-  /** Inputs whose memory an output takes over although the program does not update them in place. */
-  #overwritten(
-    schedule: Ir.Schedule,
-    inputs: ReadonlyArray<Block>,
-    outputs: ReadonlyArray<Block>,
-  ): ReadonlyArray<number> {
-    return inputs.flatMap((input, i) => {
-      const taken = outputs.some(
-        (output, o) =>
-          output.address === input.address &&
-          !schedule.inPlace.some(
-            (pair) => pair.input === schedule.inputs[i] && pair.output === schedule.outputs[o],
-          ),
-      )
-      return taken ? [i] : []
-    })
-  }
-
   #run(
     loaded: Loaded,
     givenInputs: ReadonlyArray<DeviceBuffer>,
     givenOutputs: ReadonlyArray<DeviceBuffer>,
   ): Effect.Effect<void, DeviceLost | OutOfMemory> {
     return Effect.suspend((): Effect.Effect<void, DeviceLost | OutOfMemory> => {
-      const { schedule, steps, order } = loaded
+      const { program, scratchBytes } = loaded
       const inputs = [...(givenInputs as ReadonlyArray<Block>)]
       const outputs = givenOutputs as ReadonlyArray<Block>
       const copies: Array<Block> = []
-      for (const i of this.#overwritten(schedule, inputs, outputs)) {
+      for (const i of program.overwritten(inputs, outputs)) {
         const { address, bytes } = inputs[i]
         const copy = this.#claim(bytes)
         if (copy === undefined) {
@@ -268,13 +232,11 @@ export class WasmDevice implements DeviceService {
       if (this.#poison) this.#poisonBefore(loaded, inputs, outputs)
       try {
         this.#threads?.check()
-        const addresses = this.#addresses(loaded, inputs, outputs)
-        for (const at of order) {
-          const step = steps[at]
-          if (step === undefined) continue
-          const bases = step.buffers.map((id) => addresses[id])
-          this.#dispatch(loaded, step.kernel, bases)
-        }
+        this.#dispatches += program.dispatches
+        const { arena, scratch } = this.#workspace
+        const shared = scratch + scratchBytes * (this.#threads?.count ?? 1)
+        const places = { arena, scratch, shared }
+        program.run(places, inputs, outputs, this.#threads, scratchBytes)
         return Effect.void
       } catch (error) {
         return Effect.fail(lost(error))
@@ -294,26 +256,11 @@ export class WasmDevice implements DeviceService {
       if (!inputs.some((input) => input.address === address)) this.#pool.poison(address, bytes)
     }
   }
-
-  #dispatch(loaded: Loaded, kernel: LoadedKernel, bases: ReadonlyArray<number>): void {
-    this.#dispatches++
-    const { scratch } = this.#workspace
-    const shared = scratch + loaded.scratchBytes * (this.#threads?.count ?? 1)
-    for (const [index, stage] of kernel.code.stages.entries()) {
-      if (this.#threads?.pays(stage) === true) {
-        this.#threads.run(kernel, index, scratch, loaded.scratchBytes, shared, bases)
-      } else kernel.functions[index](0, stage.extent, scratch, shared, ...bases)
-    }
-  }
 }
 
 interface Loaded {
   readonly schedule: Ir.Schedule
-  /** What each step of the schedule runs, if anything. */
-  readonly steps: ReadonlyArray<Step | undefined>
-  /** Numbers of the steps in the order in which they run. */
-  readonly order: Int32Array
-  readonly constants: ReadonlyMap<number, Block>
+  readonly program: LoadedProgram
   readonly needs: Needs
   readonly scratchBytes: number
   readonly giveBack: () => void
