@@ -11,6 +11,9 @@ env.TURBO_TELEMETRY_DISABLED ??= "1"
 const data = join(root, "..", "shared", "data")
 if (!env.ESPALIER_DATA && existsSync(data)) env.ESPALIER_DATA = data
 
+// Said for the same reason: yesterday's random graphs answer nothing about today's.
+env.ESPALIER_SEED ??= new Date().toISOString().slice(0, 10).replaceAll("-", "")
+
 const options = [
   "--concurrency=2",
   "--continue",

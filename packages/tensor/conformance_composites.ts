@@ -166,6 +166,15 @@ export const composites: ReadonlyArray<Composite> = [
     tolerance: 3e-6,
   },
   {
+    name: "shifts by sums, one count for each lane",
+    inputs: [i32(4, 9, 5)],
+    build: ([x]) => {
+      const sums = T.cast(T.sum(x, [0]), "u32")
+      return [T.shl(sums, sums), T.shr(sums, T.rem(sums, 5))]
+    },
+    tolerance: 0,
+  },
+  {
     name: "random bits",
     inputs: [{ shape: [2], dtype: "u32", domain: [0, 4294967295] }],
     build: ([key]) => [Random.bits(key, [65]), Random.bits(Random.fold(1, "label"), [2, 33])],

@@ -5,6 +5,12 @@ import { Effect } from "effect"
 import * as Wasm from "./mod.ts"
 
 const composites = await Effect.runPromise(Conformance.compositeCases())
+const cases = [
+  ...Conformance.rowCases(),
+  ...Conformance.viewCases(),
+  ...Conformance.edgeCases(false),
+  ...composites,
+]
 
 for (const options of [
   { threads: 1, poison: true },
@@ -12,7 +18,7 @@ for (const options of [
   { threads: 2, poison: true },
 ]) {
   layer(Wasm.layer(options))(`conformance, ${JSON.stringify(options)}`, (it) => {
-    for (const conformanceCase of [...Conformance.rowCases(), ...composites]) {
+    for (const conformanceCase of cases) {
       it.effect(conformanceCase.name, () =>
         Effect.gen(function* () {
           const device = yield* Device

@@ -11,7 +11,7 @@ export class ThreadsLost extends Error {}
 const leastWork = 40_000
 
 /** Looks at the count of finished parts before going to sleep. */
-const spins = 4000
+const spins = 20_000
 
 /** A worker that takes longer for its part than this is given up. */
 const patienceMilliseconds = 120_000

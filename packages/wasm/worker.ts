@@ -3,7 +3,7 @@ import type { PartFunction, WorkerMessage, WorkerStart } from "./thread_protocol
 import { at, workOn } from "./thread_protocol.ts"
 
 /** Looks at the signal before going to sleep: some tens of microseconds. */
-const spins = 4000
+const spins = 20_000
 
 const { control, memory, thread } = workerData as WorkerStart
 const kernels = new Map<number, ReadonlyArray<PartFunction>>()

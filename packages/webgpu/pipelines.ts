@@ -8,6 +8,8 @@ import type { Strategy } from "./templates/strategy.ts"
 
 /** A kernel ready to be dispatched. */
 export interface Pipeline {
+  /** What the shader is called in messages of the driver. */
+  readonly label: string
   readonly pipeline: GPUComputePipeline
   readonly layout: GPUBindGroupLayout
   readonly workgroups: readonly [number, number, number]
@@ -26,6 +28,12 @@ const complaint = async (
   return `${first.message} at ${first.lineNum}:${first.linePos}: ${line.trim()}`
 }
 
+/**
+ * Compiled kernels that are remembered for the next program. A program holds on to its own, so that
+ * forgetting the oldest only means to compile them again for another.
+ */
+const rememberedPipelines = 1024
+
 /** Numbers of `GPUShaderStage`, a global in browsers only. */
 const computeStage = 4
 
@@ -37,6 +45,7 @@ export class Pipelines {
     string,
     { readonly lowered: Lowered; readonly pipeline: Promise<Pipeline> }
   >()
+  #made = 0
   readonly #layouts = new Map<
     string,
     { readonly group: GPUBindGroupLayout; readonly pipeline: GPUPipelineLayout }
@@ -74,7 +83,7 @@ export class Pipelines {
     if (bound.ranges.length > most) {
       throw new Error(`it binds ${bound.ranges.length} buffers, and the adapter allows ${most}`)
     }
-    const label = `${kernel.name} #${sources.size}`
+    const label = `${kernel.name} #${this.#made++}`
     sources.set(label, code)
     const layout = this.#layout(bound.ranges)
     device.pushErrorScope("validation")
@@ -86,7 +95,7 @@ export class Pipelines {
         layout: layout.pipeline,
         compute: { module, entryPoint: "main" },
       })
-      return { pipeline, layout: layout.group, workgroups }
+      return { label, pipeline, layout: layout.group, workgroups }
     } catch (cause) {
       sources.delete(label)
       const text = cause instanceof Error ? cause.message : String(cause)
@@ -108,10 +117,25 @@ export class Pipelines {
       key,
       () => known?.lowered ?? lowerKernel(kernel, bound, this.#strategy),
     )
-    if (known !== undefined) return known.pipeline
-    const pipeline = this.#compile(kernel, bound, lowered)
+    const pipeline = known?.pipeline ?? this.#compile(kernel, bound, lowered)
+    // The oldest come first in the map.
+    this.#compiled.delete(key)
     this.#compiled.set(key, { lowered, pipeline })
-    pipeline.catch(() => this.#compiled.delete(key))
+    if (known === undefined) {
+      pipeline.catch(() => this.#compiled.delete(key))
+      this.#forget()
+    }
     return pipeline
+  }
+
+  #forget(): void {
+    for (const [key, { pipeline }] of this.#compiled) {
+      if (this.#compiled.size <= rememberedPipelines) return
+      this.#compiled.delete(key)
+      pipeline.then(
+        ({ label }) => this.#connection.sources.delete(label),
+        () => undefined,
+      )
+    }
   }
 }

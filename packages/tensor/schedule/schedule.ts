@@ -107,6 +107,25 @@ const simplify = ({ kernel, buffers }: ScheduleStep): ScheduleStep =>
     ? { kernel, buffers }
     : { kernel: collapseLoops(kernel).kernel, buffers }
 
+/**
+ * Forgets steps that nobody needs: an index that turned out to be known when it was inlined leaves
+ * values behind that no kernel loads.
+ */
+const dropDead = (
+  steps: ReadonlyArray<ScheduleStep>,
+  buffers: ReadonlyArray<ScheduleBuffer>,
+  copied: ReadonlySet<number>,
+): ReadonlyArray<ScheduleStep> => {
+  const needed = new Set(copied)
+  for (const { id, role } of buffers) if (role === "output") needed.add(id)
+  const alive = steps.toReversed().filter(({ kernel, buffers: bound }) => {
+    const wanted = bound.some((id, i) => kernel.operands[i].access === "write" && needed.has(id))
+    if (wanted) for (const id of bound) needed.add(id)
+    return wanted
+  })
+  return alive.toReversed()
+}
+
 /** Forgets temporaries and constants that no step binds any more; inputs and outputs come first. */
 const dropUnused = (
   buffers: ReadonlyArray<ScheduleBuffer>,
@@ -174,7 +193,8 @@ export const makeSchedule = (
     const { kernel, buffers } = lowerNode(node, plan.anchor.get(node), stored)
     return [{ kernel, buffers: buffers.map((buffer) => table.of(buffer)) }]
   })
-  const fused = fuseRows(lowered, table.list).map(simplify)
+  const alive = dropDead(lowered, table.list, new Set(copies.map(({ node }) => table.of(node))))
+  const fused = fuseRows(alive, table.list).map(simplify)
   for (const { node, id } of copies) {
     const { shape, dtype } = node.tensor
     fused.push({ kernel: copyKernel(sizeOf(shape), dtype), buffers: [id, table.of(node)] })
