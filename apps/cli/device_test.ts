@@ -60,7 +60,7 @@ describe.concurrent("--device", () => {
     assert.strictEqual(code, 3, error)
     assert.strictEqual(out, "")
     assertFriendly(error)
-    assert.match(error, /no webgpu device: looked for .*webgpu.*\nhint: Install a GPU driver/)
+    assert.match(error, /no WebGPU device: looked for .*webgpu.*\nhint: Install a GPU driver/)
   })
 
   it("auto: a hardware adapter or wasm, never a software adapter", async () => {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { generator } from "./conformance.ts"
+import { generator } from "./conformance/mod.ts"
 import { NotPositiveDefinite } from "./errors.ts"
 import * as Matrix from "./matrix.ts"
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { compositeCases } from "./conformance.ts"
+import { compositeCases } from "./conformance/mod.ts"
 import * as DeviceArray from "./device_array.ts"
 import * as HostArray from "./host_array.ts"
 import * as Interpreter from "./interpreter.ts"

@@ -1,9 +1,9 @@
-import type { Composite } from "./conformance_composites.ts"
-import { checkpoint, grad, valueAndGrad } from "./gradient.ts"
-import type { ExampleInput } from "./ops/operation.ts"
-import * as Program from "./program.ts"
-import type { Tensor } from "./tensor.ts"
-import * as T from "./tensor_functions.ts"
+import type { Composite } from "./composites.ts"
+import { checkpoint, grad, valueAndGrad } from "../gradient.ts"
+import type { ExampleInput } from "../ops/operation.ts"
+import * as Program from "../program.ts"
+import type { Tensor } from "../tensor.ts"
+import * as T from "../tensor_functions.ts"
 
 const drawn = (
   dtype: ExampleInput["dtype"],

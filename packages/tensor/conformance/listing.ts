@@ -1,5 +1,5 @@
-import { topological } from "./schedule/graph.ts"
-import type { Tensor } from "./tensor.ts"
+import { topological } from "../schedule/graph.ts"
+import type { Tensor } from "../tensor.ts"
 
 const attributesText = (attributes: Tensor["attributes"]): string => {
   const parts = Object.entries(attributes).map(([key, value]) => {

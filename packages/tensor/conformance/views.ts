@@ -1,11 +1,11 @@
-import type { HostArray } from "./host_array.ts"
-import { allocate, isFloat } from "./dtype.ts"
-import { draw } from "./conformance_case.ts"
-import type { ExampleInput } from "./ops/operation.ts"
-import { forEachIndex, positionOf, sizeOf } from "./shape.ts"
-import type { Shape } from "./shape.ts"
-import type { Tensor } from "./tensor.ts"
-import * as T from "./tensor_functions.ts"
+import type { HostArray } from "../host_array.ts"
+import { allocate, isFloat } from "../dtype.ts"
+import { draw } from "./case.ts"
+import type { ExampleInput } from "../ops/operation.ts"
+import { forEachIndex, positionOf, sizeOf } from "../shape.ts"
+import type { Shape } from "../shape.ts"
+import type { Tensor } from "../tensor.ts"
+import * as T from "../tensor_functions.ts"
 
 /** Ways in which an operand may be a view of what lies in memory. */
 export const viewKinds = ["plain", "permuted", "sliced", "broadcast", "flipped"] as const

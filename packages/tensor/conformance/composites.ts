@@ -1,8 +1,8 @@
-import { valueAndGrad } from "./gradient.ts"
-import type { ExampleInput } from "./ops/operation.ts"
-import * as Random from "./random.ts"
-import type { Tensor } from "./tensor.ts"
-import * as T from "./tensor_functions.ts"
+import { valueAndGrad } from "../gradient.ts"
+import type { ExampleInput } from "../ops/operation.ts"
+import * as Random from "../random.ts"
+import type { Tensor } from "../tensor.ts"
+import * as T from "../tensor_functions.ts"
 
 /** A program in which several operations meet: what the scheduler fuses, and what models are made of. */
 export interface Composite {

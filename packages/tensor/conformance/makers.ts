@@ -1,24 +1,15 @@
-import type { Draw } from "./conformance_draw.ts"
-import {
-  confined,
-  flat,
-  float,
-  numeric,
-  ranked,
-  refilled,
-  tame,
-  whole,
-} from "./conformance_draw.ts"
-import { isFloat } from "./dtype.ts"
-import * as HostArray from "./host_array.ts"
-import type { Attributes, Example, Operation } from "./ops/operation.ts"
-import { operations } from "./ops/table.ts"
-import * as Random from "./random.ts"
-import type { Shape } from "./shape.ts"
-import { broadcastShapes, sameShape, sizeOf } from "./shape.ts"
-import type { Tensor } from "./tensor.ts"
-import { apply } from "./tensor.ts"
-import * as T from "./tensor_functions.ts"
+import type { Draw } from "./draw.ts"
+import { confined, flat, float, numeric, ranked, refilled, tame, whole } from "./draw.ts"
+import { isFloat } from "../dtype.ts"
+import * as HostArray from "../host_array.ts"
+import type { Attributes, Example, Operation } from "../ops/operation.ts"
+import { operations } from "../ops/table.ts"
+import * as Random from "../random.ts"
+import type { Shape } from "../shape.ts"
+import { broadcastShapes, sameShape, sizeOf } from "../shape.ts"
+import type { Tensor } from "../tensor.ts"
+import { apply } from "../tensor.ts"
+import * as T from "../tensor_functions.ts"
 
 /** One way to make a tensor of the tensors there are; `undefined` where none of them fits. */
 export type Maker = (draw: Draw) => Tensor | undefined

@@ -1,13 +1,13 @@
 import { Effect } from "effect"
-import { graphProgram } from "./conformance_agreement.ts"
-import type { GraphRecipe } from "./conformance_graphs.ts"
-import type { Device } from "./device.ts"
-import * as DeviceArray from "./device_array.ts"
-import { sha256 } from "./hash.ts"
-import type { HostArray } from "./host_array.ts"
-import * as Programs from "./program.ts"
-import type { CheckError } from "./conformance_case.ts"
-import { ConformanceFailure } from "./conformance_case.ts"
+import { graphProgram } from "./agreement.ts"
+import type { GraphRecipe } from "./graphs.ts"
+import type { Device } from "../device.ts"
+import * as DeviceArray from "../device_array.ts"
+import { sha256 } from "../hash.ts"
+import type { HostArray } from "../host_array.ts"
+import * as Programs from "../program.ts"
+import type { CheckError } from "./case.ts"
+import { ConformanceFailure } from "./case.ts"
 
 const bitsText = ({ data }: HostArray): string =>
   Array.from(new Uint32Array(data.buffer, data.byteOffset, data.byteLength / 4)).join(",")

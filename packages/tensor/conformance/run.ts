@@ -1,10 +1,10 @@
 import { Cause, Effect, Exit } from "effect"
-import type { GraphTally } from "./conformance_agreement.ts"
-import { checkGraph, describeGraph, GraphFailure, graphProgram } from "./conformance_agreement.ts"
-import type { GraphOptions, GraphRecipe } from "./conformance_graphs.ts"
-import { randomGraph } from "./conformance_graphs.ts"
-import { shrinkGraph } from "./conformance_shrink.ts"
-import type { Device } from "./device.ts"
+import type { GraphTally } from "./agreement.ts"
+import { checkGraph, describeGraph, GraphFailure, graphProgram } from "./agreement.ts"
+import type { GraphOptions, GraphRecipe } from "./graphs.ts"
+import { randomGraph } from "./graphs.ts"
+import { shrinkGraph } from "./shrink.ts"
+import type { Device } from "../device.ts"
 
 /** The seed of a day, in UTC: `20250131`. */
 export const daySeed = (date = new Date()): number =>

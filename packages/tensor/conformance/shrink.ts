@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import type { GraphRecipe } from "./conformance_graphs.ts"
+import type { GraphRecipe } from "./graphs.ts"
 
 const without = <A>(list: ReadonlyArray<A>, start: number, count: number): ReadonlyArray<A> => [
   ...list.slice(0, start),

@@ -1,9 +1,9 @@
-import { generator } from "./conformance_case.ts"
-import type { DType, HostData } from "./dtype.ts"
-import { allocate, isFloat } from "./dtype.ts"
-import type { HostArray } from "./host_array.ts"
-import { topological } from "./schedule/graph.ts"
-import type { Tensor } from "./tensor.ts"
+import { generator } from "./case.ts"
+import type { DType, HostData } from "../dtype.ts"
+import { allocate, isFloat } from "../dtype.ts"
+import type { HostArray } from "../host_array.ts"
+import { topological } from "../schedule/graph.ts"
+import type { Tensor } from "../tensor.ts"
 
 /** What an `f32` device may give: values in `f64`, and how far it may be from each of them. */
 export interface Bounded {

@@ -1,9 +1,9 @@
-import { isFloat } from "./dtype.ts"
-import type { DType } from "./dtype.ts"
-import { broadcastShapes, sameShape, sizeOf } from "./shape.ts"
-import type { Shape } from "./shape.ts"
-import type { Tensor } from "./tensor.ts"
-import * as T from "./tensor_functions.ts"
+import { isFloat } from "../dtype.ts"
+import type { DType } from "../dtype.ts"
+import { broadcastShapes, sameShape, sizeOf } from "../shape.ts"
+import type { Shape } from "../shape.ts"
+import type { Tensor } from "../tensor.ts"
+import * as T from "../tensor_functions.ts"
 
 /** One step of a random graph: which maker, on which of the tensors so far, with what numbers. */
 export interface GraphStep {
