@@ -19,7 +19,9 @@ const run = async (
   const place = makeFolder("real")
   try {
     place.write("p.yaml", steps)
-    const ended = await place.espalier(["run", "p.yaml", "--json", "--device", device], { env })
+    const store = ["--store", place.at("store")]
+    const args = ["run", "p.yaml", "--json", "--device", device, ...store]
+    const ended = await place.espalier(args, { env })
     return {
       ...ended,
       document: ended.out === "" ? undefined : (JSON.parse(ended.out) as RunRecord),
