@@ -5,22 +5,7 @@ set -euo pipefail
 
 readonly package=chromium
 
-say() { echo "install-chromium: $*" >&2; }
-
-as_root() {
-  if [ "$(id -u)" = 0 ]; then
-    "$@"
-  elif command -v sudo >/dev/null; then
-    sudo "$@"
-  else
-    say "run this as root, or install sudo: '$*' needs it"
-    return 1
-  fi
-}
-
-apt_get() {
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 "$@"
-}
+. "$(dirname "${BASH_SOURCE[0]}")/apt.sh"
 
 if command -v chromium >/dev/null; then
   say "present ($(chromium --version 2>/dev/null || echo "of unknown version"))"
@@ -32,7 +17,7 @@ if ! command -v apt-get >/dev/null; then
   exit 1
 fi
 
-apt_get update -qq >&2 || say "some package lists could not be refreshed; going on"
+update
 apt_get install -qq -y --no-install-recommends "$package" >&2
 
 if ! command -v chromium >/dev/null; then

@@ -7,18 +7,7 @@ set -euo pipefail
 readonly needed=24
 readonly package=mesa-vulkan-drivers
 
-say() { echo "install-software-vulkan: $*" >&2; }
-
-as_root() {
-  if [ "$(id -u)" = 0 ]; then
-    "$@"
-  elif command -v sudo >/dev/null; then
-    sudo "$@"
-  else
-    say "run this as root, or install sudo: '$*' needs it"
-    return 1
-  fi
-}
+. "$(dirname "${BASH_SOURCE[0]}")/apt.sh"
 
 # The leading number of a version such as 25.0.7-2~bpo12+1 or 1:24.1; 0 where there is none.
 major() {
@@ -34,13 +23,6 @@ installed() {
 }
 
 candidate() { major "$(apt-cache policy "$package" | awk '/Candidate:/ { print $2 }')"; }
-
-apt_get() {
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 "$@"
-}
-
-# A failing source that has nothing to do with Mesa is no reason to stop.
-update() { apt_get update -qq >&2 || say "some package lists could not be refreshed; going on"; }
 
 # Prints the machine's own Debian source with its suites replaced by the backports suite.
 backports_source() {

@@ -1,5 +1,6 @@
+import { transposeLanes } from "@espalier/tensor"
 import type { Product } from "./contract.ts"
-import { prefers, transpose } from "./contract_parts.ts"
+import { prefers } from "./contract_parts.ts"
 import type { Bound, Emitter } from "./emitter.ts"
 import type { Evaluator } from "./expression_compiler.ts"
 
@@ -81,7 +82,7 @@ const storeTransposed = (
       }
     }
   } else {
-    for (const [k, column] of transpose(emitter, [a, b, c, d]).entries()) {
+    for (const [k, column] of transposeLanes(emitter.f, [a, b, c, d]).entries()) {
       f.get(target).get(column)
       if (rows.length === 4) f.memory("v128.store", k * step + place)
       else {

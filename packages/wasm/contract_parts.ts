@@ -62,26 +62,3 @@ export const blockEnd = (emitter: Emitter, a: number, step: number, b: Bound): n
   f.op("i32.lt_s").op("select").set(end)
   return end
 }
-
-/** Transposes four vectors (locals) of four lanes: result i holds lane i of each. */
-export const transpose = (
-  emitter: Emitter,
-  vectors: readonly [number, number, number, number],
-): readonly [number, number, number, number] => {
-  const { f } = emitter
-  const mix = (a: number, b: number, lanes: readonly [number, number, number, number]): number => {
-    f.get(a)
-      .get(b)
-      .shuffle(...lanes)
-    return emitter.keep("v128")
-  }
-  const [a, b, c, d] = vectors
-  const low = [mix(a, b, [0, 4, 1, 5]), mix(c, d, [0, 4, 1, 5])] as const
-  const high = [mix(a, b, [2, 6, 3, 7]), mix(c, d, [2, 6, 3, 7])] as const
-  return [
-    mix(low[0], low[1], [0, 1, 4, 5]),
-    mix(low[0], low[1], [2, 3, 6, 7]),
-    mix(high[0], high[1], [0, 1, 4, 5]),
-    mix(high[0], high[1], [2, 3, 6, 7]),
-  ]
-}

@@ -1,39 +1,16 @@
+import { transposeLanes } from "@espalier/tensor"
+import { compileSplit, splits } from "./contract_split.ts"
 import type { Template } from "./compile_kernel.ts"
 import type { Product } from "./contract.ts"
-import { hoistOutputs, prefers, transpose, writeOutputs, writeRow } from "./contract_parts.ts"
+import { accumulate, keepRows, roundsOf } from "./contract_accumulate.ts"
+import { blockEnd, hoistOutputs, prefers, writeOutputs, writeRow } from "./contract_parts.ts"
 import type { Bound, Emitter, KernelModule } from "./emitter.ts"
+import { padded } from "./contract_plan.ts"
 import { Evaluator } from "./expression_compiler.ts"
-import { boundsOf, nest, product as sizeOf, vectorLoop, weight } from "./loops.ts"
+import { boundsOf, nest, product as sizeOf, weight } from "./loops.ts"
 
 /** Columns whose running sums stay in the first-level cache while rows of the matrix stream by. */
 const columnBlock = 1024
-
-const padded = (extent: number, multiple: number): number => Math.ceil(extent / multiple) * multiple
-
-/** Vectors a round: packed codes are taken out of their words with counts that are known then. */
-const roundsOf = (value: Product["columns"]["value"]): ReadonlyArray<number> =>
-  value.kind === "load" ? [1] : [2, 1]
-
-/** Evaluates the few rows once, into `rows` stretches of `stride` floats at `address`. */
-const keepRows = (emitter: Emitter, base: Evaluator, product: Product, stride: number): void => {
-  const { rows, inner } = product
-  const { f } = emitter
-  for (let row = 0; row < rows.extent; row++) {
-    const evaluator = base.fork(inner.variable)
-    if (rows.extent > 1) {
-      f.i32(row)
-      evaluator.bind(rows.variable, emitter.keep("i32"))
-    }
-    const roots = [rows.value]
-    evaluator.hoist(roots)
-    vectorLoop(evaluator, inner.variable, 0, inner.extent, 1, roots, [], (place) => {
-      const value = evaluator.vector(rows.value)
-      f.get(emitter.scratch).get(place.local).i32(2).op("i32.shl").op("i32.add").get(value)
-      if (place.lanes) f.memory("v128.store", 4 * row * stride)
-      else f.memoryLane("v128.store32_lane", 0, 4 * row * stride)
-    })
-  }
-}
 
 /** The sums of the lanes of one vector or of each of four, added as (0 + 1) + (2 + 3). */
 const addLanes = (emitter: Emitter, sums: ReadonlyArray<number>): number => {
@@ -41,7 +18,7 @@ const addLanes = (emitter: Emitter, sums: ReadonlyArray<number>): number => {
   const [a, b, c, d] = sums
   const lanes =
     sums.length === 4
-      ? transpose(emitter, [a, b, c, d])
+      ? transposeLanes(emitter.f, [a, b, c, d])
       : [0, 1, 2, 3].map((lane) => {
           f.get(a).get(a).shuffle(lane, lane, lane, lane)
           return emitter.keep("v128")
@@ -121,7 +98,7 @@ const dotColumns = (
   }
 }
 
-/** Columns that lie side by side: running sums of a block of columns, several inner steps a pass. */
+/** Columns that lie side by side: running sums of a block of columns. */
 const addRows = (
   emitter: Emitter,
   base: Evaluator,
@@ -133,89 +110,27 @@ const addRows = (
   const { f } = emitter
   const { rows, columns, inner } = product
   const sumOffset = 4 * rows.extent * stride
-  const steps = rows.extent === 1 ? 8 : 4
-  emitter.loop(from, to, columnBlock, (blockStart) => {
-    const blockEnd = f.local("i32")
-    f.get(blockStart).i32(columnBlock).op("i32.add").tee(blockEnd)
-    emitter.push(to)
-    f.get(blockEnd)
-    emitter.push(to)
-    f.op("i32.lt_s").op("select").set(blockEnd)
+  emitter.loop(from, to, columnBlock, (start) => {
+    const end = blockEnd(emitter, start, columnBlock, to)
     f.get(emitter.scratch).i32(sumOffset).op("i32.add").i32(0)
     f.i32(4 * rows.extent * columnBlock).memoryFill()
-    // The address that column 0 of the first row of sums would have.
     f.get(emitter.scratch).i32(sumOffset).op("i32.add")
-    f.get(blockStart).i32(2).op("i32.shl").op("i32.sub")
-    const origin = emitter.keep("i32")
-    const pass = (step: number, count: number): void => {
-      const readers = Array.from({ length: count }, (_, u) => {
-        const reader = base.fork(columns.variable)
-        f.get(step).i32(u).op("i32.add")
-        reader.bind(inner.variable, emitter.keep("i32"))
-        reader.hoist([columns.value])
-        return reader
-      })
-      const left = Array.from({ length: rows.extent }, (_, row) =>
-        readers.map((_, u) => {
-          f.get(emitter.scratch).get(step).i32(2).op("i32.shl").op("i32.add")
-          f.memory("v128.load32_splat", 4 * (row * stride + u))
-          return emitter.keep("v128")
-        }),
-      )
-      const place = f.local("i32")
-      const add = (lanes: boolean, shift = 0, multiple = 4): void => {
-        const values = readers.map((reader) => {
-          let value = 0
-          reader.scope(() => {
-            if (lanes) reader.bindLanes(columns.variable, place, 1, shift, multiple)
-            else reader.bind(columns.variable, place)
-            value = reader.vector(columns.value)
-          })
-          return value
-        })
-        f.get(origin).get(place).i32(2).op("i32.shl").op("i32.add")
-        const address = emitter.keep("i32")
-        for (const [row, factors] of left.entries()) {
-          const offset = 4 * (row * columnBlock + shift)
-          f.get(address).memory(lanes ? "v128.load" : "v128.load32_splat", offset)
-          const sum = emitter.keep("v128")
-          for (const [u, factor] of factors.entries()) {
-            f.get(factor).get(values[u])
-            emitter.multiplyAdd(() => f.get(sum))
-            f.set(sum)
-          }
-          f.get(address).get(sum)
-          if (lanes) f.memory("v128.store", offset)
-          else f.memoryLane("v128.store32_lane", 0, offset)
-        }
-      }
-      f.get(blockStart).set(place)
-      for (const vectors of roundsOf(columns.value)) {
-        const width = 4 * vectors
-        const whole = emitter.wholeSteps({ local: place }, { local: blockEnd }, width)
-        emitter.loopFrom(place, whole, width, () => {
-          for (let u = 0; u < vectors; u++) add(true, 4 * u, width)
-        })
-      }
-      emitter.loopFrom(place, { local: blockEnd }, 1, () => add(false))
-    }
-    const step = f.local("i32")
-    f.i32(0).set(step)
-    const whole = Math.floor(inner.extent / steps) * steps
-    emitter.loopFrom(step, whole, steps, () => pass(step, steps))
-    emitter.loopFrom(step, inner.extent, 1, () => pass(step, 1))
+    f.get(start).i32(2).op("i32.shl").op("i32.sub")
+    const sums = { origin: emitter.keep("i32"), across: columnBlock }
+    const block = { from: { local: start }, to: { local: end } }
+    accumulate(emitter, base, product, stride, sums, block, { from: 0, to: inner.extent })
     for (let row = 0; row < rows.extent; row++) {
       const writer = base.fork(columns.variable)
       if (rows.extent > 1) {
         f.i32(row)
         writer.bind(rows.variable, emitter.keep("i32"))
       }
-      f.get(origin)
+      f.get(sums.origin)
         .i32(4 * row * columnBlock)
         .op("i32.add")
       const address = emitter.keep("i32")
       hoistOutputs(writer, product)
-      writeRow(writer, product, address, { local: blockStart }, { local: blockEnd })
+      writeRow(writer, product, address, block.from, block.to)
     }
   })
 }
@@ -223,9 +138,10 @@ const addRows = (
 /** At most three rows: the matrix is read once, where it lies. */
 export const compileStreamed = (module: KernelModule, product: Product): Template => {
   const { kernel, batch, rows, columns, inner } = product
+  const dots = !prefers(columns.value, columns, inner)
+  if (!dots && splits(product)) return compileSplit(module, product)
   const emitter = module.kernel("contract", kernel.operands)
   const stride = padded(inner.extent, 4)
-  const dots = !prefers(columns.value, columns, inner)
   const batches = sizeOf(batch)
   const split = batches >= 8 || columns.extent < 256 ? batch.indexOf(Math.max(...batch)) : -1
   const evaluator = new Evaluator(emitter, undefined)
@@ -239,7 +155,7 @@ export const compileStreamed = (module: KernelModule, product: Product): Templat
     loops,
     () => undefined,
     () => {
-      keepRows(emitter, evaluator, product, stride)
+      keepRows(emitter, evaluator, product, stride, { from: 0, to: inner.extent })
       if (dots) {
         const local = emitter.f.local("i32")
         emitter.push(from)

@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import type { Worker } from "node:worker_threads"
 import * as Wasm from "./mod.ts"
 import * as Kernels from "./testing/kernels.ts"
-import { floats, runOn, scheduleOf } from "./testing/run_kernel.ts"
+import { floats, runOn } from "./testing/run_kernel.ts"
 
 const on = (options: Wasm.WasmOptions) => Effect.provide(Wasm.layer(options))
 
@@ -15,7 +15,7 @@ const turn = Effect.promise(() => new Promise<void>((resolve) => void setImmedia
 const increment = (length: number, inPlace: boolean): Ir.Schedule => {
   const b = new Ir.ExpressionBuilder()
   const value = b.binary("add", b.load(0, b.variable(0, length), "f32"), b.constant(1, "f32"))
-  const schedule = scheduleOf({
+  const schedule = Ir.scheduleOf({
     kind: "map",
     name: "increment",
     loops: [length],
@@ -32,7 +32,7 @@ const increment = (length: number, inPlace: boolean): Ir.Schedule => {
 const rotate = (length: number): Ir.Schedule => {
   const b = new Ir.ExpressionBuilder()
   const next = b.remainder(b.add(b.variable(0, length), 1), length)
-  return scheduleOf({
+  return Ir.scheduleOf({
     kind: "map",
     name: "rotate",
     loops: [length],
@@ -175,7 +175,7 @@ describe("programs", () => {
       const device = yield* Device
       const b = new Ir.ExpressionBuilder()
       const x = b.load(0, b.variable(0, 4), "i32")
-      const schedule = scheduleOf({
+      const schedule = Ir.scheduleOf({
         kind: "map",
         name: "sine of integers",
         loops: [4],

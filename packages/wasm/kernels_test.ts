@@ -189,6 +189,24 @@ describe("contract", () => {
       yield* agrees(Kernels.contractCase(650, 41, 800, { right: "transposed" }), 1e-5)
     }),
   )
+  it.effect("shares the inner steps of a few rows between threads", () =>
+    Effect.gen(function* () {
+      for (const m of [1, 2, 3]) {
+        for (const [n, k] of [
+          [2101, 261],
+          [330, 1003],
+          [1030, 513],
+        ] as const) {
+          yield* agrees(Kernels.contractCase(m, n, k, { epilogue: m !== 2 }), 1e-5)
+        }
+      }
+      yield* agrees(Kernels.contractCase(1031, 1, 300, { left: "transposed" }), 1e-5)
+      for (const bits of [4, 8] as const) {
+        yield* agrees(Kernels.codesCase(bits, [1, 1096, 264], "rows"), 1e-5)
+        yield* agrees(Kernels.codesCase(bits, [2, 1096, 264], "columns"), 1e-5)
+      }
+    }),
+  )
   it.effect("multiplies batches", () =>
     Effect.gen(function* () {
       for (const right of ["plain", "transposed", "shared"] as const) {

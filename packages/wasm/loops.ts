@@ -59,6 +59,21 @@ export const vectorCost = (
   return (cost * rounds) / extent
 }
 
+/** The loop that costs least in the lanes, the last of equals; `undefined` where all cost more than `limit`. */
+export const cheapestLoop = (
+  loops: ReadonlyArray<{ readonly variable: number; readonly extent: number }>,
+  body: number,
+  accesses: ReadonlyArray<Access>,
+  limit: number,
+): { readonly variable: number; readonly cost: number } | undefined => {
+  let found: { readonly variable: number; readonly cost: number } | undefined
+  for (const { variable, extent } of loops) {
+    const cost = vectorCost(variable, extent, body, accesses)
+    if (cost <= (found?.cost ?? limit)) found = { variable, cost }
+  }
+  return found
+}
+
 /** The element index of a dense output over `extents`, whose loops are variables 0, 1, … */
 export const denseIndex = (
   builder: Ir.ExpressionBuilder,

@@ -5,12 +5,12 @@ import { Evaluator } from "./expression_compiler.ts"
 import type { Stage } from "./loops.ts"
 import {
   boundsOf,
+  cheapestLoop,
   denseIndex,
   loadsOf,
   nest,
   product,
   splitLoop,
-  vectorCost,
   vectorLoop,
   weight,
 } from "./loops.ts"
@@ -28,12 +28,9 @@ export const compileMap = (module: KernelModule, source: Ir.MapKernel): Readonly
   const stores = outputs.map((output) => access(output.operand, index))
   const body = weight(roots)
   const accesses = [...loadsOf(roots), ...stores]
-  let vector: number | undefined
-  let cheapest = Infinity
-  for (const [variable, extent] of loops.entries()) {
-    const cost = vectorCost(variable, extent, body, accesses)
-    if (cost <= cheapest) [vector, cheapest] = [variable, cost]
-  }
+  const sized = loops.map((extent, variable) => ({ variable, extent }))
+  const cheapest = cheapestLoop(sized, body, accesses, Infinity)
+  const vector = cheapest?.variable
   const emitter = module.kernel("map", kernel.operands)
   const evaluator = new Evaluator(emitter, vector)
   const split = splitLoop(loops)
@@ -79,7 +76,7 @@ export const compileMap = (module: KernelModule, source: Ir.MapKernel): Readonly
       extent: split === undefined ? 1 : loops[split],
       grain: split === vector ? 64 : split === transposition?.across ? 16 : 1,
       partsPerThread: 4,
-      work: product(loops) * (vector === undefined ? 1 : cheapest / 4),
+      work: product(loops) * (cheapest === undefined ? 1 : cheapest.cost / 4),
     },
   ]
 }

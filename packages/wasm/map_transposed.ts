@@ -1,5 +1,5 @@
-import { Ir } from "@espalier/tensor"
-import { blockEnd, transpose } from "./contract_parts.ts"
+import { Ir, transposeLanes } from "@espalier/tensor"
+import { blockEnd } from "./contract_parts.ts"
 import type { Access } from "./dependencies.ts"
 import { access, strideAlong } from "./dependencies.ts"
 import type { Bound } from "./emitter.ts"
@@ -86,7 +86,7 @@ export const transposedLoops = (
         })
         return local
       })
-      return transpose(emitter, [a, b, c, d])
+      return transposeLanes(emitter.f, [a, b, c, d])
     })
     for (let i = 0; i < 4; i++) {
       evaluator.scope(() => {

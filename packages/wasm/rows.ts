@@ -1,13 +1,11 @@
 import { Ir } from "@espalier/tensor"
-import type { Accumulators } from "./combine.ts"
+import { Accumulators, isCommutative } from "./combine.ts"
 import type { Template } from "./compile_kernel.ts"
 import type { Access } from "./dependencies.ts"
 import { access } from "./dependencies.ts"
 import type { KernelModule } from "./emitter.ts"
 import { Evaluator } from "./expression_compiler.ts"
-import { loadsOf, nest, product, vectorCost, vectorLoop, weight } from "./loops.ts"
-import { isCommutative } from "./combine.ts"
-import { Accumulators as Sums } from "./combine.ts"
+import { cheapestLoop, loadsOf, nest, product, vectorLoop, weight } from "./loops.ts"
 import type { Loop, Plan } from "./reduce_folds.ts"
 import { finish, foldInLanes, foldInOrder, hoist, vectorLast } from "./reduce_folds.ts"
 
@@ -48,15 +46,7 @@ const cheapest = (
   loops: ReadonlyArray<Loop & { readonly extent: number }>,
   body: number,
   accesses: ReadonlyArray<Access>,
-): number | undefined => {
-  let vector: number | undefined
-  let least = 4 * (body + accesses.length)
-  for (const { variable, extent } of loops) {
-    const cost = vectorCost(variable, extent, body, accesses)
-    if (cost <= least) [vector, least] = [variable, cost]
-  }
-  return vector
-}
+): number | undefined => cheapestLoop(loops, body, accesses, 4 * (body + accesses.length))?.variable
 
 const loopsFrom = (extents: ReadonlyArray<number>, first: number) =>
   extents.map((extent, i) => ({ variable: first + i, from: 0, to: extent, extent }))
@@ -121,7 +111,7 @@ const writeReduce = (
     () => {
       let result: Accumulators
       if (vector === undefined) {
-        result = new Sums(emitter, stage.combine)
+        result = new Accumulators(emitter, stage.combine)
         result.reset()
         foldInOrder(plan, folded, result)
       } else result = foldInLanes(plan, vectorLast(folded, vector))

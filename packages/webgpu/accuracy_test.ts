@@ -2,7 +2,7 @@ import type { DeviceService } from "@espalier/tensor"
 import { Ir } from "@espalier/tensor"
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { describeOn, openDevice, runSchedule, scheduleOf } from "./testing/harness.ts"
+import { describeOn, openDevice, runSchedule } from "./testing/harness.ts"
 import * as Kernels from "./testing/kernels.ts"
 
 const device = await openDevice()
@@ -30,7 +30,7 @@ const worst = (
   x: Float32Array,
   error: (found: number, expected: number) => number,
 ) =>
-  Effect.map(runSchedule(device, scheduleOf(Kernels.unary(name, x.length)), [x]), ([found]) =>
+  Effect.map(runSchedule(device, Ir.scheduleOf(Kernels.unary(name, x.length)), [x]), ([found]) =>
     x.reduce((most, value, i) => {
       const expected = Ir.Scalar.unary(name, "f32", value)
       return Math.max(most, error(found[i], expected))
@@ -70,7 +70,7 @@ describeOn(device, "accuracy against f64", (device) => {
       const x = grid(0.1, 20)
       const y = grid(-20, 20).map((value, i) => (i % 2 === 0 ? value : -value))
       const kernel = Kernels.binary("power", x.length)
-      const [found] = yield* runSchedule(device, scheduleOf(kernel), [x, y])
+      const [found] = yield* runSchedule(device, Ir.scheduleOf(kernel), [x, y])
       const error = x.reduce((most, base, i) => {
         const expected = Math.pow(base, y[i])
         return Math.max(most, Math.abs(found[i] - expected) / Math.max(expected, 1e-37))

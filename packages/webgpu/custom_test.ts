@@ -1,18 +1,11 @@
-import type { Ir } from "@espalier/tensor"
+import { Ir } from "@espalier/tensor"
 import { assert, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { planBindings } from "./binding_plan.ts"
 import { launchOf } from "./plan/launch.ts"
 import { lowerKernel } from "./templates/mod.ts"
 import { strategyFor } from "./templates/strategy.ts"
-import {
-  describeOn,
-  openDevice,
-  reference,
-  runSchedule,
-  scheduleOf,
-  values,
-} from "./testing/harness.ts"
+import { describeOn, openDevice, reference, runSchedule, values } from "./testing/harness.ts"
 import * as Kernels from "./testing/kernels.ts"
 
 const device = await openDevice({ poison: true })
@@ -28,7 +21,7 @@ const exponential = (code: "written" | "refused" | "none" = "written"): Ir.Custo
     { dtype: "f32", length, access: "read" },
     { dtype: "f32", length, access: "write" },
   ],
-  reference: scheduleOf(Kernels.unary("exp", length)),
+  reference: Ir.scheduleOf(Kernels.unary("exp", length)),
   ...(code === "none"
     ? {}
     : {
@@ -53,8 +46,8 @@ describeOn(device, "hand-written kernels", (device) => {
     it.effect(`whose code is ${code} give what their reference gives`, () =>
       Effect.gen(function* () {
         const x = values(length)
-        const [found] = yield* runSchedule(device, scheduleOf(exponential(code)), [x])
-        const [expected] = yield* runSchedule(reference, scheduleOf(exponential("none")), [x])
+        const [found] = yield* runSchedule(device, Ir.scheduleOf(exponential(code)), [x])
+        const [expected] = yield* runSchedule(reference, Ir.scheduleOf(exponential("none")), [x])
         for (const [i, y] of expected.entries()) assert.closeTo(found[i], y, 1e-6 * y)
       }),
     )
@@ -66,7 +59,7 @@ describeOn(device, "hand-written kernels", (device) => {
         key: "broken",
         wgsl: () => ({ code: "fn main() { oops; }", workgroups: [1, 1, 1] }),
       }
-      const error = yield* Effect.flip(device.compile(scheduleOf(broken)))
+      const error = yield* Effect.flip(device.compile(Ir.scheduleOf(broken)))
       assert.include(error.message, "exp by hand")
       assert.include(error.message, "oops")
     }),
@@ -74,7 +67,7 @@ describeOn(device, "hand-written kernels", (device) => {
 })
 
 it("declarations come before hand-written code, directives before them", () => {
-  const schedule = scheduleOf(exponential())
+  const schedule = Ir.scheduleOf(exponential())
   const strategy = strategyFor({
     software: true,
     vendor: "mesa",

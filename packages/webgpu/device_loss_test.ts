@@ -1,8 +1,8 @@
 import { assert, it } from "@effect/vitest"
-import { Device } from "@espalier/tensor"
+import { Ir, Device } from "@espalier/tensor"
 import { Context, Effect, Fiber, Layer } from "effect"
 import * as WebGpu from "./mod.ts"
-import { describeOn, openDevice, scheduleOf, values } from "./testing/harness.ts"
+import { describeOn, openDevice, values } from "./testing/harness.ts"
 import * as Kernels from "./testing/kernels.ts"
 
 const device = await openDevice()
@@ -21,7 +21,7 @@ describeOn(device, "a device that is lost", () => {
   it.effect("fails what is running and all that comes after, and a new one works", () =>
     Effect.gen(function* () {
       const { device, lose } = yield* openFragile
-      const executable = yield* device.compile(scheduleOf(kernel))
+      const executable = yield* device.compile(Ir.scheduleOf(kernel))
       const inputs = yield* Effect.forEach(kernel.operands.slice(0, 3), ({ length }) =>
         device.allocate("f32", length),
       )
@@ -41,7 +41,7 @@ describeOn(device, "a device that is lost", () => {
         assert.strictEqual(failure._tag, "DeviceLost")
         assert.include(failure.message, "make a new device")
       }
-      const refused = yield* Effect.flip(device.compile(scheduleOf(Kernels.map(3, 4))))
+      const refused = yield* Effect.flip(device.compile(Ir.scheduleOf(Kernels.map(3, 4))))
       assert.include(refused.message, "was lost")
       device.free(output)
 
@@ -54,7 +54,7 @@ describeOn(device, "a device that is lost", () => {
   it.effect("is noticed by a run in the same moment", () =>
     Effect.gen(function* () {
       const { device, lose } = yield* openFragile
-      const executable = yield* device.compile(scheduleOf(Kernels.unary("exp", 4)))
+      const executable = yield* device.compile(Ir.scheduleOf(Kernels.unary("exp", 4)))
       const [x, y] = [yield* device.allocate("f32", 4), yield* device.allocate("f32", 4)]
       lose()
       const ran = Effect.andThen(executable.run([x], [y]), device.read(y, "f32", 4))

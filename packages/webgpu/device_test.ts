@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import { makeDevice } from "./device.ts"
 import { fromHalf, toHalf } from "./half.ts"
-import { describeOn, openDevice, runSchedule, scheduleOf, values } from "./testing/harness.ts"
+import { describeOn, openDevice, runSchedule, values } from "./testing/harness.ts"
 import * as Kernels from "./testing/kernels.ts"
 
 const device = await openDevice({ poison: true })
@@ -72,7 +72,7 @@ describeOn(device, "memory", (device) => {
 describeOn(device, "programs", (device) => {
   it.effect("may be given one buffer twice", () =>
     Effect.gen(function* () {
-      const executable = yield* device.compile(scheduleOf(Kernels.binary("add", 3)))
+      const executable = yield* device.compile(Ir.scheduleOf(Kernels.binary("add", 3)))
       const [x, out] = [yield* device.allocate("f32", 3), yield* device.allocate("f32", 3)]
       yield* device.write(x, "f32", Float32Array.of(1, 2, 3))
       yield* executable.run([x, x], [out])
@@ -84,7 +84,9 @@ describeOn(device, "programs", (device) => {
   it.effect("update a donated input in place", () =>
     Effect.gen(function* () {
       const kernel = Kernels.scatter(1, 3, 2, "add", true)
-      const executable = yield* device.compile(scheduleOf(kernel, [{ output: 3, input: 2 }]))
+      const executable = yield* device.compile(
+        Ir.scheduleOf(kernel, { inPlace: [{ output: 3, input: 2 }] }),
+      )
       const rows = yield* device.allocate("i32", 1)
       const updates = yield* device.allocate("f32", 2)
       const table = yield* device.allocate("f32", 6)
@@ -102,8 +104,8 @@ describeOn(device, "programs", (device) => {
       const before = device.statistics()
       yield* Effect.scoped(
         Effect.gen(function* () {
-          yield* device.compile(scheduleOf(Kernels.scan(3, 4)))
-          yield* device.compile(scheduleOf(Kernels.scan(3, 4)))
+          yield* device.compile(Ir.scheduleOf(Kernels.scan(3, 4)))
+          yield* device.compile(Ir.scheduleOf(Kernels.scan(3, 4)))
           assert.strictEqual(device.statistics().programs, before.programs + 2)
         }),
       )
@@ -113,13 +115,13 @@ describeOn(device, "programs", (device) => {
   it.effect("say how far their compilation is", () =>
     Effect.gen(function* () {
       const seen: Array<ProgressUpdate> = []
-      yield* device.compile(scheduleOf(Kernels.scan(3, 4))).pipe(
+      yield* device.compile(Ir.scheduleOf(Kernels.scan(3, 4))).pipe(
         Effect.scoped,
         Effect.provideService(Progress, {
           report: (update) => Effect.sync(() => void seen.push(update)),
         }),
       )
-      const update = { task: "compiling test recurrence", total: 1, unit: "kernels" }
+      const update = { task: "compiling recurrence", total: 1, unit: "kernels" }
       assert.deepStrictEqual(seen, [
         { ...update, completed: 0 },
         { ...update, completed: 1 },
@@ -139,9 +141,9 @@ describeOn(device, "programs", (device) => {
         ],
         outputs: [{ operand: 1, value: b.unary("sqrt", b.load(0, b.variable(0, 4), "i32")) }],
       }
-      const error = yield* Effect.flip(device.compile(scheduleOf(kernel)))
+      const error = yield* Effect.flip(device.compile(Ir.scheduleOf(kernel)))
       assert.strictEqual(error._tag, "CompileError")
-      assert.include(error.message, "sqrt of integers of test sqrt of integers")
+      assert.include(error.message, "sqrt of integers of sqrt of integers")
       assert.match(error.message, /at \d+:\d+: b1\[position\] = sqrt\(/)
     }),
   )
@@ -163,7 +165,7 @@ describeOn(device, "programs", (device) => {
         })),
         outputs: [{ operand: count, value: sum }],
       }
-      const error = yield* Effect.flip(device.compile(scheduleOf(kernel)))
+      const error = yield* Effect.flip(device.compile(Ir.scheduleOf(kernel)))
       assert.match(error.message, /binds 201 buffers, and the adapter allows \d+/)
     }),
   )
@@ -171,12 +173,12 @@ describeOn(device, "programs", (device) => {
     Effect.gen(function* () {
       if (!device.info.dtypes.includes("f16")) return
       const x = values(7)
-      const [halves] = yield* runSchedule(device, scheduleOf(Kernels.cast("f32", "f16", 7)), [x])
+      const [halves] = yield* runSchedule(device, Ir.scheduleOf(Kernels.cast("f32", "f16", 7)), [x])
       assert.deepStrictEqual(
         [...halves],
         [...x].map((value) => fromHalf(toHalf(value))),
       )
-      const [floats] = yield* runSchedule(device, scheduleOf(Kernels.cast("f16", "f32", 7)), [x])
+      const [floats] = yield* runSchedule(device, Ir.scheduleOf(Kernels.cast("f16", "f32", 7)), [x])
       assert.deepStrictEqual(floats, halves)
     }),
   )
@@ -188,7 +190,7 @@ describeOn(device, "a device that is gone", () => {
       const { gone, buffer, executable } = yield* Effect.scoped(
         Effect.gen(function* () {
           const gone = yield* makeDevice({})
-          const executable = yield* gone.compile(scheduleOf(Kernels.unary("exp", 2)))
+          const executable = yield* gone.compile(Ir.scheduleOf(Kernels.unary("exp", 2)))
           return { gone, buffer: yield* gone.allocate("f32", 2), executable }
         }),
       )

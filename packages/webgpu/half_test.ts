@@ -2,7 +2,7 @@ import { Device, HostArray, Ir, Program, Spec, Tensor } from "@espalier/tensor"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { fromHalf, toHalf } from "./half.ts"
-import { describeOn, gpuStrategy, openDevice, runSchedule, scheduleOf } from "./testing/harness.ts"
+import { describeOn, gpuStrategy, openDevice, runSchedule } from "./testing/harness.ts"
 
 const rounded = (x: number): number => fromHalf(toHalf(x))
 
@@ -50,7 +50,10 @@ for (const [name, device] of Object.entries(devices)) {
         ] as const) {
           const ones = (length: number) => new Float32Array(length).fill(1)
           const kernel = product(m, n, k)
-          const [sums] = yield* runSchedule(device, scheduleOf(kernel), [ones(m * k), ones(k * n)])
+          const [sums] = yield* runSchedule(device, Ir.scheduleOf(kernel), [
+            ones(m * k),
+            ones(k * n),
+          ])
           // In half precision 2048 + 1 is 2048.
           assert.isTrue(sums.every((sum) => sum === 4096))
         }
@@ -86,7 +89,7 @@ for (const [name, device] of Object.entries(devices)) {
           ],
           outputs: [{ operand: 1, value: b.cast(half, "f32") }],
         }
-        const [found] = yield* runSchedule(device, scheduleOf(kernel), [x])
+        const [found] = yield* runSchedule(device, Ir.scheduleOf(kernel), [x])
         assert.deepStrictEqual([...found], [...x].map(rounded))
       }),
     )
@@ -96,7 +99,7 @@ for (const [name, device] of Object.entries(devices)) {
         const fill = (length: number, seed: number) =>
           Float32Array.from({ length }, (_, i) => rounded(Math.sin(seed * (i + 1))))
         const [x, y] = [fill(m * k, 1.3), fill(k * n, 2.1)]
-        const [found] = yield* runSchedule(device, scheduleOf(product(m, n, k)), [x, y])
+        const [found] = yield* runSchedule(device, Ir.scheduleOf(product(m, n, k)), [x, y])
         for (let i = 0; i < m * n; i++) {
           let sum = 0
           for (let t = 0; t < k; t++) sum += x[Math.floor(i / n) * k + t] * y[t * n + (i % n)]

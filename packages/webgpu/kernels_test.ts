@@ -1,5 +1,5 @@
 import type { DeviceService, HostData } from "@espalier/tensor"
-import type { Ir } from "@espalier/tensor"
+import { Ir } from "@espalier/tensor"
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import {
@@ -8,7 +8,6 @@ import {
   openDevice,
   reference,
   runSchedule,
-  scheduleOf,
   values,
 } from "./testing/harness.ts"
 import * as Kernels from "./testing/kernels.ts"
@@ -64,8 +63,8 @@ const agrees = (
 ) =>
   Effect.gen(function* () {
     const inputs = inputsOf(kernel)
-    const found = yield* runSchedule(device, scheduleOf(kernel, inPlace), inputs)
-    const expected = yield* runSchedule(reference, scheduleOf(kernel), inputs)
+    const found = yield* runSchedule(device, Ir.scheduleOf(kernel, { inPlace }), inputs)
+    const expected = yield* runSchedule(reference, Ir.scheduleOf(kernel), inputs)
     for (const [o, values] of expected.entries()) {
       const scale = Array.from(values).reduce((most, x) => Math.max(most, Math.abs(x)), 1e-30)
       for (const [i, x] of values.entries()) {
@@ -170,7 +169,7 @@ describeOn(oneLane, "more than 65535 workgroups", (device) => {
 
 describeOn(adapted, "scalars that traps are made of", (device) => {
   const run = (kernel: Ir.Kernel, ...inputs: ReadonlyArray<HostData>) =>
-    Effect.map(runSchedule(device, scheduleOf(kernel), inputs), (outputs) => [...outputs[0]])
+    Effect.map(runSchedule(device, Ir.scheduleOf(kernel), inputs), (outputs) => [...outputs[0]])
   const lowest = -3.4028234663852886e38
 
   it.effect("floats become integers by truncation and saturate", () =>

@@ -1,4 +1,4 @@
-import type { Ir } from "@espalier/tensor"
+import { Ir } from "@espalier/tensor"
 import { planBindings } from "./binding_plan.ts"
 import { launchOf } from "./plan/launch.ts"
 import { lowerKernel } from "./templates/mod.ts"
@@ -32,26 +32,7 @@ const plainGpu: AdapterFacts = {
  * ```
  */
 export const shaderOf = (kernel: Ir.Kernel, adapter: Partial<AdapterFacts> = {}): string => {
-  const buffers = kernel.operands.map(({ dtype, length, access }, id): Ir.ScheduleBuffer => ({
-    id,
-    dtype,
-    length,
-    role: access === "read" ? "input" : "output",
-  }))
-  const ids = (access: "read" | "write") =>
-    kernel.operands.flatMap((operand, id) => (operand.access === access ? [id] : []))
-  const step = { kernel, buffers: buffers.map(({ id }) => id) }
-  const schedule: Ir.Schedule = {
-    name: kernel.name,
-    hash: "",
-    buffers,
-    steps: [step],
-    repeats: [],
-    arenaBytes: 0,
-    inputs: ids("read"),
-    outputs: ids("write"),
-    inPlace: [],
-  }
+  const schedule = Ir.scheduleOf(kernel)
   const strategy = strategyFor({ ...plainGpu, ...adapter })
-  return lowerKernel(kernel, planBindings(launchOf(step), schedule), strategy).code
+  return lowerKernel(kernel, planBindings(launchOf(schedule.steps[0]), schedule), strategy).code
 }

@@ -1,4 +1,5 @@
 import type { WasmCode, WasmStageKit } from "@espalier/tensor"
+import { transposeLanes } from "@espalier/tensor"
 import type { CachedSizes } from "./shapes.ts"
 import {
   acrossLanes,
@@ -11,7 +12,6 @@ import {
   smaller,
   splat,
   store,
-  transposeVectors,
   vector,
 } from "./wasm_parts.ts"
 
@@ -57,7 +57,7 @@ const write = (kit: WasmStageKit, sizes: CachedSizes): void => {
         }
         return sum
       })
-      const [a, b, c, d] = transposeVectors(kit, sums)
+      const [a, b, c, d] = transposeLanes(kit.f, sums)
       const halves = [vector(kit, "f32x4.add", a, b), vector(kit, "f32x4.add", c, d)]
       const total = vector(kit, "f32x4.add", halves[0], halves[1])
       const score = vector(kit, "v128.bitselect", total, low, lanesBelow(kit, key, count))

@@ -1,6 +1,15 @@
 import type { WasmCode, WasmStageKit } from "@espalier/tensor"
 import type { AttentionSizes } from "./shapes.ts"
-import { keyLimit, roundUp, visibleKeys } from "./wasm_forward.ts"
+import {
+  blockKeys,
+  blockQueries,
+  inKeys,
+  inQueries,
+  keyLimit,
+  roundUp,
+  rowSteps,
+  visibleKeys,
+} from "./wasm_blocks.ts"
 import {
   clear,
   constant,
@@ -8,8 +17,10 @@ import {
   keep,
   lanesBelow,
   load,
-  multiplyTile,
+  mapRow,
+  multiplyBlock,
   place,
+  scratchAreas,
   smaller,
   splat,
   store,
@@ -18,9 +29,6 @@ import {
   transposeRows,
   vector,
 } from "./wasm_parts.ts"
-
-const blockQueries = 32
-const blockKeys = 64
 
 /** Operands: query, key, value, gradient of the output, row statistics; then the three results. */
 const operand = {
@@ -73,13 +81,9 @@ const write = (kit: WasmStageKit, sizes: AttentionSizes): void => {
   const paddedKeys = Math.ceil(keys / tileColumns) * tileColumns
   const pitch = float * paddedKeys
   const scorePitch = float * blockKeys
-  const rowBytes = float * width
-  let used = 0
-  const area = (elements: number): number => {
-    const made = place(kit, { local: kit.scratch }, [used, 1])
-    used += float * elements
-    return made
-  }
+  const steps = rowSteps(sizes)
+  const rowBytes = steps.head
+  const area = scratchAreas(kit)
   const keyColumns = area(width * paddedKeys)
   const valueColumns = area(width * paddedKeys)
   const query = area(blockQueries * width)
@@ -88,8 +92,6 @@ const write = (kit: WasmStageKit, sizes: AttentionSizes): void => {
   const scores = area(blockQueries * blockKeys)
   const flows = area(blockQueries * blockKeys)
   const block = area(blockKeys * width)
-  const queryRow = float * heads * width
-  const keyRow = float * keyValueHeads * width
   const statisticsRow = 2 * float * heads
 
   kit.loop({ local: kit.start }, { local: kit.end }, 1, (part) => {
@@ -97,26 +99,20 @@ const write = (kit: WasmStageKit, sizes: AttentionSizes): void => {
     const sample = keep(kit, "i32")
     f.get(part).i32(keyValueHeads).op("i32.rem_u")
     const shared = keep(kit, "i32")
-    const inKeys = (index: number): number =>
-      place(
-        kit,
-        { local: kit.operand(index) },
-        [{ local: sample }, keys * keyRow],
-        [{ local: shared }, rowBytes],
-      )
-    const [keyBase, valueBase] = [inKeys(operand.key), inKeys(operand.value)]
-    const [keyOut, valueOut] = [inKeys(operand.keyFlow), inKeys(operand.valueFlow)]
+    const input = (index: number): number => inKeys(kit, sizes, { sample, shared }, index)
+    const [keyBase, valueBase] = [input(operand.key), input(operand.value)]
+    const [keyOut, valueOut] = [input(operand.keyFlow), input(operand.valueFlow)]
     kit.loop(0, keys, 1, (row) => {
       for (const base of [keyOut, valueOut]) {
-        clear(kit, place(kit, { local: base }, [{ local: row }, keyRow]), rowBytes)
+        clear(kit, place(kit, { local: base }, [{ local: row }, steps.key]), rowBytes)
       }
     })
     const all = place(kit, keys)
-    transposeRows(kit, { address: keyBase, across: keyRow }, all, width, {
+    transposeRows(kit, { address: keyBase, across: steps.key }, all, width, {
       address: keyColumns,
       pitch,
     })
-    transposeRows(kit, { address: valueBase, across: keyRow }, all, width, {
+    transposeRows(kit, { address: valueBase, across: steps.key }, all, width, {
       address: valueColumns,
       pitch,
     })
@@ -130,36 +126,14 @@ const write = (kit: WasmStageKit, sizes: AttentionSizes): void => {
       firstKey: number,
       wide: number,
     ): void => {
-      kit.loop(0, { local: wide }, tileColumns, (column) => {
-        const right = place(
-          kit,
-          { local: columns },
-          [{ local: firstKey }, float],
-          [{ local: column }, float],
-        )
-        kit.loop(0, { local: padded }, tileRows, (row) => {
-          multiplyTile(
-            kit,
-            {
-              address: place(kit, { local: rows }, [{ local: row }, rowBytes]),
-              across: rowBytes,
-              along: float,
-            },
-            { address: right, along: pitch },
-            {
-              address: place(
-                kit,
-                { local: target },
-                [{ local: row }, scorePitch],
-                [{ local: column }, float],
-              ),
-              across: scorePitch,
-            },
-            width,
-            true,
-          )
-        })
-      })
+      const first = place(kit, { local: columns }, [{ local: firstKey }, float])
+      multiplyBlock(
+        kit,
+        { rows: padded, columns: { local: wide }, count: width, fresh: true },
+        { address: rows, rowStep: rowBytes, across: rowBytes, along: float },
+        { address: first, along: pitch },
+        { address: target, across: scorePitch },
+      )
     }
 
     /** Adds `weightsᵀ · rows` of a block to the rows of the keys. */
@@ -171,32 +145,19 @@ const write = (kit: WasmStageKit, sizes: AttentionSizes): void => {
       count: number,
     ): void => {
       const padded = roundUp(kit, seen, tileRows)
-      for (let i = 0; i < width; i += tileColumns) {
-        kit.loop(0, { local: padded }, tileRows, (key) => {
-          multiplyTile(
-            kit,
-            {
-              address: place(kit, { local: weights }, [{ local: key }, float]),
-              across: float,
-              along: scorePitch,
-            },
-            { address: place(kit, { local: rows }, [i, float]), along: rowBytes },
-            {
-              address: place(kit, { local: block }, [{ local: key }, rowBytes], [i, float]),
-              across: rowBytes,
-            },
-            { local: count },
-            true,
-          )
-        })
-      }
+      multiplyBlock(
+        kit,
+        { rows: padded, columns: width, count: { local: count }, fresh: true },
+        { address: weights, rowStep: float, across: float, along: scorePitch },
+        { address: rows, along: rowBytes },
+        { address: block, across: rowBytes },
+      )
       kit.loop(0, { local: seen }, 1, (key) => {
         const from = place(kit, { local: block }, [{ local: key }, rowBytes])
-        const to = place(kit, { local: target }, [{ local: key }, keyRow])
-        for (let i = 0; i < width; i += 4) {
-          const sum = vector(kit, "f32x4.add", load(kit, to, float * i), load(kit, from, float * i))
-          store(kit, to, sum, float * i)
-        }
+        const to = place(kit, { local: target }, [{ local: key }, steps.key])
+        mapRow(kit, width, to, to, (sum, offset) =>
+          vector(kit, "f32x4.add", sum, load(kit, from, offset)),
+        )
       })
     }
 
@@ -206,15 +167,9 @@ const write = (kit: WasmStageKit, sizes: AttentionSizes): void => {
         const rest = place(kit, queries, [{ local: firstQuery }, -1])
         const count = smaller(kit, blockQueries, { local: rest })
         const padded = roundUp(kit, count, tileRows)
-        const inQueries = (index: number): number =>
-          place(
-            kit,
-            { local: kit.operand(index) },
-            [{ local: sample }, queries * queryRow],
-            [{ local: firstQuery }, queryRow],
-            [{ local: own }, rowBytes],
-          )
-        const [fromQuery, fromFlow] = [inQueries(operand.query), inQueries(operand.flow)]
+        const output = (index: number): number =>
+          inQueries(kit, sizes, { sample, own, firstQuery }, index)
+        const [fromQuery, fromFlow] = [output(operand.query), output(operand.flow)]
         const statistics = place(
           kit,
           { local: kit.operand(operand.statistics) },
@@ -225,9 +180,9 @@ const write = (kit: WasmStageKit, sizes: AttentionSizes): void => {
         for (const rows of [query, flow, queryFlow]) clear(kit, rows, blockQueries * rowBytes)
         kit.loop(0, { local: count }, 1, (row) => {
           const copy = (base: number, target: number): void => {
-            const from = place(kit, { local: base }, [{ local: row }, queryRow])
+            const from = place(kit, { local: base }, [{ local: row }, steps.query])
             const to = place(kit, { local: target }, [{ local: row }, rowBytes])
-            for (let i = 0; i < width; i += 4) store(kit, to, load(kit, from, float * i), float * i)
+            mapRow(kit, width, from, to)
           }
           copy(fromQuery, query)
           copy(fromFlow, flow)
@@ -250,38 +205,22 @@ const write = (kit: WasmStageKit, sizes: AttentionSizes): void => {
             weighRow(kit, at, wide, visible, sizes)
           })
           const keyPlace = (base: number): number =>
-            place(kit, { local: base }, [{ local: firstKey }, keyRow])
+            place(kit, { local: base }, [{ local: firstKey }, steps.key])
           addToKeys(scores, flow, keyPlace(valueOut), seen, count)
           addToKeys(flows, query, keyPlace(keyOut), seen, count)
-          const keyRows = keyPlace(keyBase)
-          for (let i = 0; i < width; i += tileColumns) {
-            const right = place(kit, { local: keyRows }, [i, float])
-            kit.loop(0, { local: padded }, tileRows, (row) => {
-              multiplyTile(
-                kit,
-                {
-                  address: place(kit, { local: flows }, [{ local: row }, scorePitch]),
-                  across: scorePitch,
-                  along: float,
-                },
-                { address: right, along: keyRow },
-                {
-                  address: place(kit, { local: queryFlow }, [{ local: row }, rowBytes], [i, float]),
-                  across: rowBytes,
-                },
-                { local: seen },
-                false,
-              )
-            })
-          }
+          multiplyBlock(
+            kit,
+            { rows: padded, columns: width, count: { local: seen }, fresh: false },
+            { address: flows, rowStep: scorePitch, across: scorePitch, along: float },
+            { address: keyPlace(keyBase), along: steps.key },
+            { address: queryFlow, across: rowBytes },
+          )
         })
-        const out = inQueries(operand.queryFlow)
+        const out = output(operand.queryFlow)
         kit.loop(0, { local: count }, 1, (row) => {
           const from = place(kit, { local: queryFlow }, [{ local: row }, rowBytes])
-          const to = place(kit, { local: out }, [{ local: row }, queryRow])
-          for (let i = 0; i < width; i += 4) {
-            store(kit, to, load(kit, from, float * i), float * i)
-          }
+          const to = place(kit, { local: out }, [{ local: row }, steps.query])
+          mapRow(kit, width, from, to)
         })
       })
     })

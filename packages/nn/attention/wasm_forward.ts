@@ -1,16 +1,27 @@
 import type { WasmCode, WasmStageKit } from "@espalier/tensor"
 import type { AttentionSizes } from "./shapes.ts"
 import {
+  blockKeys,
+  blockQueries,
+  inKeys,
+  inQueries,
+  keyLimit,
+  roundUp,
+  rowSteps,
+  visibleKeys,
+} from "./wasm_blocks.ts"
+import {
   acrossLanes,
   clear,
   constant,
   float,
   keep,
   lanesBelow,
-  larger,
   load,
-  multiplyTile,
+  mapRow,
+  multiplyBlock,
   place,
+  scratchAreas,
   smaller,
   splat,
   store,
@@ -20,53 +31,7 @@ import {
   vector,
 } from "./wasm_parts.ts"
 
-/** Queries that share one pass over the keys. */
-const blockQueries = 32
-/** Keys whose scores are kept at a time. */
-const blockKeys = 64
 const none = -1e30
-
-/** The bounds `(n + m − 1) & −m` of `n` in a fresh local. */
-export const roundUp = (kit: WasmStageKit, count: number, multiple: number): number => {
-  kit.f
-    .get(count)
-    .i32(multiple - 1)
-    .op("i32.add")
-    .i32(-multiple)
-    .op("i32.and")
-  return keep(kit, "i32")
-}
-
-/** How many keys of the block from `firstKey` on a query sees: 0 … `count`. */
-export const visibleKeys = (
-  kit: WasmStageKit,
-  { causal, queries, keys }: AttentionSizes,
-  query: number,
-  firstKey: number,
-  count: number,
-): number => {
-  if (!causal) return count
-  kit.f
-    .get(query)
-    .i32(keys - queries + 1)
-    .op("i32.add")
-    .get(firstKey)
-    .op("i32.sub")
-  const seen = keep(kit, "i32")
-  return smaller(kit, { local: count }, { local: larger(kit, 0, { local: seen }) })
-}
-
-/** Keys that some query of a block sees. */
-export const keyLimit = (
-  kit: WasmStageKit,
-  { causal, queries, keys }: AttentionSizes,
-  firstQuery: number,
-  count: number,
-): number => {
-  if (!causal) return place(kit, keys)
-  const end = place(kit, { local: firstQuery }, [{ local: count }, 1], [keys - queries, 1])
-  return smaller(kit, keys, { local: end })
-}
 
 /**
  * Softmax of one row of scores in place, against the running maximum and sum at `state` and
@@ -114,23 +79,17 @@ const softmaxRow = (
 
 const write = (kit: WasmStageKit, sizes: AttentionSizes): void => {
   const { f } = kit
-  const { queries, keys, heads, keyValueHeads, width, scale } = sizes
+  const { queries, heads, keyValueHeads, width, scale } = sizes
   const blocks = Math.ceil(queries / blockQueries)
   const scorePitch = float * blockKeys
-  const rowBytes = float * width
-  let used = 0
-  const area = (elements: number): number => {
-    const made = place(kit, { local: kit.scratch }, [used, 1])
-    used += float * elements
-    return made
-  }
+  const steps = rowSteps(sizes)
+  const rowBytes = steps.head
+  const area = scratchAreas(kit)
   const query = area(blockQueries * width)
   const keyColumns = area(width * blockKeys)
   const scores = area(blockQueries * blockKeys)
   const sums = area(blockQueries * width)
   const states = area(2 * blockQueries)
-  const queryRow = float * heads * width
-  const keyRow = float * keyValueHeads * width
 
   kit.loop({ local: kit.start }, { local: kit.end }, 1, (part) => {
     f.get(part).i32(blocks).op("i32.div_u")
@@ -148,33 +107,17 @@ const write = (kit: WasmStageKit, sizes: AttentionSizes): void => {
     const rest = place(kit, queries, [{ local: firstQuery }, -1])
     const count = smaller(kit, blockQueries, { local: rest })
     const padded = roundUp(kit, count, tileRows)
-    const inQueries = (operand: number): number =>
-      place(
-        kit,
-        { local: kit.operand(operand) },
-        [{ local: sample }, queries * queryRow],
-        [{ local: firstQuery }, queryRow],
-        [{ local: own }, rowBytes],
-      )
-    const inKeys = (operand: number): number =>
-      place(
-        kit,
-        { local: kit.operand(operand) },
-        [{ local: sample }, keys * keyRow],
-        [{ local: shared }, rowBytes],
-      )
-    const from = inQueries(0)
-    const [keyBase, valueBase] = [inKeys(1), inKeys(2)]
+    const at = { sample, own, shared, firstQuery }
+    const from = inQueries(kit, sizes, at, 0)
+    const [keyBase, valueBase] = [inKeys(kit, sizes, at, 1), inKeys(kit, sizes, at, 2)]
 
     clear(kit, query, blockQueries * rowBytes)
     clear(kit, sums, blockQueries * rowBytes)
     const factor = constant(kit, scale)
     kit.loop(0, { local: count }, 1, (row) => {
-      const source = place(kit, { local: from }, [{ local: row }, queryRow])
+      const source = place(kit, { local: from }, [{ local: row }, steps.query])
       const to = place(kit, { local: query }, [{ local: row }, rowBytes])
-      for (let i = 0; i < width; i += 4) {
-        store(kit, to, vector(kit, "f32x4.mul", load(kit, source, float * i), factor), float * i)
-      }
+      mapRow(kit, width, source, to, (value) => vector(kit, "f32x4.mul", value, factor))
       const state = place(kit, { local: states }, [{ local: row }, float])
       f.get(state).f32(none).memory("f32.store")
       f.get(state)
@@ -187,30 +130,17 @@ const write = (kit: WasmStageKit, sizes: AttentionSizes): void => {
       const left = place(kit, { local: limit }, [{ local: firstKey }, -1])
       const seen = smaller(kit, blockKeys, { local: left })
       const wide = roundUp(kit, seen, tileColumns)
-      const keyBlock = place(kit, { local: keyBase }, [{ local: firstKey }, keyRow])
-      const valueBlock = place(kit, { local: valueBase }, [{ local: firstKey }, keyRow])
+      const keyBlock = place(kit, { local: keyBase }, [{ local: firstKey }, steps.key])
+      const valueBlock = place(kit, { local: valueBase }, [{ local: firstKey }, steps.key])
       const columns = { address: keyColumns, pitch: scorePitch }
-      transposeRows(kit, { address: keyBlock, across: keyRow }, seen, width, columns)
-      kit.loop(0, { local: wide }, tileColumns, (column) => {
-        const right = place(kit, { local: keyColumns }, [{ local: column }, float])
-        kit.loop(0, { local: padded }, tileRows, (row) => {
-          const at = place(kit, { local: query }, [{ local: row }, rowBytes])
-          const to = place(
-            kit,
-            { local: scores },
-            [{ local: row }, scorePitch],
-            [{ local: column }, float],
-          )
-          multiplyTile(
-            kit,
-            { address: at, across: rowBytes, along: float },
-            { address: right, along: scorePitch },
-            { address: to, across: scorePitch },
-            width,
-            true,
-          )
-        })
-      })
+      transposeRows(kit, { address: keyBlock, across: steps.key }, seen, width, columns)
+      multiplyBlock(
+        kit,
+        { rows: padded, columns: { local: wide }, count: width, fresh: true },
+        { address: query, rowStep: rowBytes, across: rowBytes, along: float },
+        { address: keyColumns, along: scorePitch },
+        { address: scores, across: scorePitch },
+      )
       kit.loop(0, { local: count }, 1, (row) => {
         const position = place(kit, { local: firstQuery }, [{ local: row }, 1])
         const visible = visibleKeys(kit, sizes, position, firstKey, seen)
@@ -218,29 +148,18 @@ const write = (kit: WasmStageKit, sizes: AttentionSizes): void => {
         const state = place(kit, { local: states }, [{ local: row }, float])
         const shrink = softmaxRow(kit, scoreRow, wide, visible, state)
         const sumRow = place(kit, { local: sums }, [{ local: row }, rowBytes])
-        for (let i = 0; i < width; i += 4) {
-          const value = vector(kit, "f32x4.mul", load(kit, sumRow, float * i), shrink)
-          store(kit, sumRow, value, float * i)
-        }
+        mapRow(kit, width, sumRow, sumRow, (value) => vector(kit, "f32x4.mul", value, shrink))
       })
-      for (let i = 0; i < width; i += tileColumns) {
-        const right = place(kit, { local: valueBlock }, [i, float])
-        kit.loop(0, { local: padded }, tileRows, (row) => {
-          const at = place(kit, { local: scores }, [{ local: row }, scorePitch])
-          const to = place(kit, { local: sums }, [{ local: row }, rowBytes], [i, float])
-          multiplyTile(
-            kit,
-            { address: at, across: scorePitch, along: float },
-            { address: right, along: keyRow },
-            { address: to, across: rowBytes },
-            { local: seen },
-            false,
-          )
-        })
-      }
+      multiplyBlock(
+        kit,
+        { rows: padded, columns: width, count: { local: seen }, fresh: false },
+        { address: scores, rowStep: scorePitch, across: scorePitch, along: float },
+        { address: valueBlock, along: steps.key },
+        { address: sums, across: rowBytes },
+      )
     })
 
-    const out = inQueries(3)
+    const out = inQueries(kit, sizes, at, 3)
     const logs = place(
       kit,
       { local: kit.operand(4) },
@@ -253,10 +172,8 @@ const write = (kit: WasmStageKit, sizes: AttentionSizes): void => {
       const sum = splat(kit, state, float * blockQueries)
       const inverse = vector(kit, "f32x4.div", constant(kit, 1), sum)
       const source = place(kit, { local: sums }, [{ local: row }, rowBytes])
-      const to = place(kit, { local: out }, [{ local: row }, queryRow])
-      for (let i = 0; i < width; i += 4) {
-        store(kit, to, vector(kit, "f32x4.mul", load(kit, source, float * i), inverse), float * i)
-      }
+      const to = place(kit, { local: out }, [{ local: row }, steps.query])
+      mapRow(kit, width, source, to, (value) => vector(kit, "f32x4.mul", value, inverse))
       const log = vector(kit, "f32x4.add", kit.apply("log", sum), splat(kit, state))
       const at = place(kit, { local: logs }, [{ local: row }, float * heads])
       f.get(at).get(log).memoryLane("v128.store32_lane", 0)

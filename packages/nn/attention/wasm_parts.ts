@@ -1,4 +1,5 @@
 import type { WasmBound, WasmStageKit } from "@espalier/tensor"
+import { transposeLanes } from "@espalier/tensor"
 
 /** Bytes of an `f32`. */
 export const float = 4
@@ -156,28 +157,6 @@ export const multiplyTile = (
   }
 }
 
-/** Result i holds lane i of each of four vectors. */
-export const transposeVectors = (
-  kit: WasmStageKit,
-  [a, b, c, d]: ReadonlyArray<number>,
-): readonly [number, number, number, number] => {
-  const mix = (x: number, y: number, lanes: readonly [number, number, number, number]): number => {
-    kit.f
-      .get(x)
-      .get(y)
-      .shuffle(...lanes)
-    return keep(kit, "v128")
-  }
-  const low = [mix(a, b, [0, 4, 1, 5]), mix(c, d, [0, 4, 1, 5])] as const
-  const high = [mix(a, b, [2, 6, 3, 7]), mix(c, d, [2, 6, 3, 7])] as const
-  return [
-    mix(low[0], low[1], [0, 1, 4, 5]),
-    mix(low[0], low[1], [2, 3, 6, 7]),
-    mix(high[0], high[1], [0, 1, 4, 5]),
-    mix(high[0], high[1], [2, 3, 6, 7]),
-  ]
-}
-
 /**
  * Copies `count` rows (at least one) of `width` elements, `across` bytes apart, into columns: element
  * [row, i] goes to `target + i · pitch + 4 · row`. Rows up to the next multiple of four repeat the last.
@@ -198,11 +177,73 @@ export const transposeRows = (
     const to = place(kit, { local: target.address }, [{ local: row }, float])
     for (let i = 0; i < width; i += 4) {
       const read = rows.map((address) => load(kit, address, float * i))
-      for (const [at, column] of transposeVectors(kit, read).entries()) {
+      for (const [at, column] of transposeLanes(kit.f, read).entries()) {
         store(kit, to, column, (i + at) * target.pitch)
       }
     }
   })
+}
+
+/**
+ * `target (+)= left · right` for a block: `rows` [rows, count] and columns side by side, tile after tile,
+ * columns outermost so that a panel of the right side stays near.
+ */
+export const multiplyBlock = (
+  kit: WasmStageKit,
+  block: {
+    readonly rows: number
+    /** A number known now, or an `i32` local. */
+    readonly columns: WasmBound
+    readonly count: WasmBound
+    readonly fresh: boolean
+  },
+  left: Left & { readonly rowStep: number },
+  right: Right,
+  target: Target,
+): void => {
+  kit.loop(0, block.columns, tileColumns, (column) => {
+    const panel = place(kit, { local: right.address }, [{ local: column }, float])
+    kit.loop(0, { local: block.rows }, tileRows, (row) => {
+      const address = place(kit, { local: left.address }, [{ local: row }, left.rowStep])
+      const to = place(
+        kit,
+        { local: target.address },
+        [{ local: row }, target.across],
+        [{ local: column }, float],
+      )
+      multiplyTile(
+        kit,
+        { ...left, address },
+        { ...right, address: panel },
+        { ...target, address: to },
+        block.count,
+        block.fresh,
+      )
+    })
+  })
+}
+
+/** Stores what `value` makes of the vectors of a row of `width` elements at `to`. */
+export const mapRow = (
+  kit: WasmStageKit,
+  width: number,
+  from: number,
+  to: number,
+  value: (vector: number, offset: number) => number = (vector) => vector,
+): void => {
+  for (let offset = 0; offset < float * width; offset += 16) {
+    store(kit, to, value(load(kit, from, offset), offset), offset)
+  }
+}
+
+/** Hands out stretches of the scratch memory. */
+export const scratchAreas = (kit: WasmStageKit): ((elements: number) => number) => {
+  let used = 0
+  return (elements) => {
+    const made = place(kit, { local: kit.scratch }, [used, 1])
+    used += float * elements
+    return made
+  }
 }
 
 /** `index < limit` for the four elements from `first` on: a mask. */

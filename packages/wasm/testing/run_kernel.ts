@@ -1,6 +1,5 @@
-import type { DeviceService, HostData, Ir } from "@espalier/tensor"
-import { Interpreter } from "@espalier/tensor"
-import { Device } from "@espalier/tensor"
+import type { DeviceService, HostData } from "@espalier/tensor"
+import { Device, Interpreter, Ir } from "@espalier/tensor"
 import { Effect } from "effect"
 
 /** A kernel built by hand, with values for the operands it reads (in operand order). */
@@ -9,32 +8,10 @@ export interface KernelCase {
   readonly inputs: ReadonlyArray<HostData>
 }
 
-/** A program of one kernel: read operands are its inputs, written ones its outputs. */
-export const scheduleOf = (kernel: Ir.Kernel): Ir.Schedule => {
-  const ids = (access: "read" | "write"): ReadonlyArray<number> =>
-    kernel.operands.flatMap((operand, id) => (operand.access === access ? [id] : []))
-  return {
-    name: kernel.name,
-    hash: kernel.name,
-    buffers: kernel.operands.map(({ dtype, length, access }, id) => ({
-      id,
-      dtype,
-      length,
-      role: access === "read" ? "input" : "output",
-    })),
-    steps: [{ kernel, buffers: kernel.operands.map((_, id) => id) }],
-    arenaBytes: 0,
-    inputs: ids("read"),
-    outputs: ids("write"),
-    inPlace: [],
-    repeats: [],
-  }
-}
-
 /** Runs a kernel on a device and reads its outputs. */
 export const runOn = (device: DeviceService, { kernel, inputs }: KernelCase) =>
   Effect.gen(function* () {
-    const schedule = scheduleOf(kernel)
+    const schedule = Ir.scheduleOf(kernel)
     const executable = yield* device.compile(schedule)
     const buffers = yield* Effect.forEach(schedule.buffers, (buffer) =>
       device.allocate(buffer.dtype, buffer.length),

@@ -1,8 +1,8 @@
-import type { Ir } from "@espalier/tensor"
+import { Ir } from "@espalier/tensor"
 import { describe, expect, it } from "@effect/vitest"
 import { planBindings } from "../binding_plan.ts"
 import { launchOf } from "../plan/launch.ts"
-import { scheduleOf } from "../testing/harness.ts"
+
 import * as Kernels from "../testing/kernels.ts"
 import * as Rows from "../testing/row_kernels.ts"
 import { grid } from "./common.ts"
@@ -25,7 +25,7 @@ const code = (
   inPlace: Ir.Schedule["inPlace"] = [],
 ) => {
   const strategy = { ...strategyFor(facts), ...override }
-  const schedule = scheduleOf(kernel, inPlace)
+  const schedule = Ir.scheduleOf(kernel, { inPlace })
   return lowerKernel(kernel, planBindings(launchOf(schedule.steps[0]), schedule), strategy).code
 }
 

@@ -7,27 +7,6 @@ import * as WebGpu from "../mod.ts"
 import type { Strategy } from "../templates/strategy.ts"
 import { strategyFor } from "../templates/strategy.ts"
 
-/** A schedule of one kernel: read operands are inputs, written ones are outputs. */
-export const scheduleOf = (
-  kernel: Ir.Kernel,
-  inPlace: Ir.Schedule["inPlace"] = [],
-): Ir.Schedule => ({
-  name: `test ${kernel.name}`,
-  hash: "",
-  buffers: kernel.operands.map(({ dtype, length, access }, id) => ({
-    id,
-    dtype,
-    length,
-    role: access === "read" ? "input" : "output",
-  })),
-  steps: [{ kernel, buffers: kernel.operands.map((_, id) => id) }],
-  repeats: [],
-  arenaBytes: 0,
-  inputs: kernel.operands.flatMap(({ access }, id) => (access === "read" ? [id] : [])),
-  outputs: kernel.operands.flatMap(({ access }, id) => (access === "write" ? [id] : [])),
-  inPlace,
-})
-
 /** The kernels of a GPU, for the `override` of a device that runs on something else. */
 export const gpuStrategy = (maximumInvocations = 256, subgroup = 0): Strategy =>
   strategyFor({

@@ -1,5 +1,6 @@
 import { Progress } from "@espalier/runtime"
-import type { CompileError, DeviceLost, Ir, OutOfMemory, UnsupportedDType } from "@espalier/tensor"
+import type { CompileError, DeviceLost, OutOfMemory, UnsupportedDType } from "@espalier/tensor"
+import { Ir } from "@espalier/tensor"
 import { Clock, Effect } from "effect"
 import type { Connection } from "../connection.ts"
 import type { Context } from "../executable.ts"
@@ -18,24 +19,6 @@ const convincing = 0.93
 
 type Failure = CompileError | DeviceLost | OutOfMemory | UnsupportedDType
 
-/** One kernel, `count` times, over buffers of its own. */
-const scheduleOf = (kernel: Ir.Kernel, count: number): Ir.Schedule => ({
-  name: "tuning",
-  hash: "",
-  buffers: kernel.operands.map(({ dtype, length, access }, id) => ({
-    id,
-    dtype,
-    length,
-    role: access === "read" ? "input" : "output",
-  })),
-  steps: [{ kernel, buffers: kernel.operands.map((_, id) => id) }],
-  repeats: [{ from: 0, to: 1, count }],
-  arenaBytes: 0,
-  inputs: kernel.operands.flatMap(({ access }, id) => (access === "read" ? [id] : [])),
-  outputs: kernel.operands.flatMap(({ access }, id) => (access === "write" ? [id] : [])),
-  inPlace: [],
-})
-
 /** Milliseconds of one dispatch of a kernel under a strategy. */
 const measure = (kernel: Ir.Kernel, strategy: Strategy, context: Context) =>
   Effect.gen(function* () {
@@ -53,7 +36,9 @@ const measure = (kernel: Ir.Kernel, strategy: Strategy, context: Context) =>
     )
     const timed = (count: number) =>
       Effect.gen(function* () {
-        const executable = yield* compile(scheduleOf(kernel, count), own)
+        const repeats = [{ from: 0, to: 1, count }]
+        const schedule = { ...Ir.scheduleOf(kernel, { repeats }), name: "tuning" }
+        const executable = yield* compile(schedule, own)
         const once = Effect.andThen(executable.run(inputs, outputs), finished(connection))
         yield* once
         let best = Infinity

@@ -1,16 +1,10 @@
+import { Ir } from "@espalier/tensor"
 import type { ProgressUpdate } from "@espalier/runtime"
 import { Progress } from "@espalier/runtime"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { openContext } from "../device.ts"
-import {
-  describeOn,
-  gpuStrategy,
-  openDevice,
-  runSchedule,
-  scheduleOf,
-  values,
-} from "../testing/harness.ts"
+import { describeOn, gpuStrategy, openDevice, runSchedule, values } from "../testing/harness.ts"
 import { questionsFor } from "./candidates.ts"
 import { tune } from "./tune.ts"
 import * as Kernels from "./tuning_kernels.ts"
@@ -71,13 +65,13 @@ describeOn(device, "tuning", (device) => {
   it.effect("asks with kernels that compute what their name says", () =>
     Effect.gen(function* () {
       const shares = Kernels.rowShares(3, 5)
-      const [found] = yield* runSchedule(device, scheduleOf(shares), [
+      const [found] = yield* runSchedule(device, Ir.scheduleOf(shares), [
         values(15).map((x) => Math.abs(x) + 1),
       ])
       const sum = [...found].slice(5, 10).reduce((a, b) => a + b, 0)
       assert.closeTo(sum, 1, 1e-6)
       const running = Kernels.runningSums(2, 4)
-      const [sums] = yield* runSchedule(device, scheduleOf(running), [
+      const [sums] = yield* runSchedule(device, Ir.scheduleOf(running), [
         Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8),
       ])
       assert.deepStrictEqual([...sums], [1, 3, 6, 10, 5, 11, 18, 26])
