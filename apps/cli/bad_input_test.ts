@@ -81,7 +81,7 @@ const refused: Readonly<Record<string, readonly [step: string, tag: string, says
   ],
   "odd-heads": [
     "use: model/train, text: $text, dimension: 8, hiddenDimension: 8, layers: 1, heads: 3, keyValueHeads: 1, contextLength: 8, window: 8, steps: 1",
-    "InvalidLlamaConfig",
+    "InvalidModelConfig",
     /heads must be/,
   ],
   "long-training-window": [

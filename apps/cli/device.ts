@@ -38,9 +38,10 @@ const devices: Readonly<Record<DeviceChoice, Layer.Layer<Device, DeviceUnavailab
 
 /**
  * The device of a run: `wasm`, `webgpu` (a software adapter where there is no other), or `auto`: a
- * hardware adapter where there is one, else `wasm`.
+ * hardware adapter where there is one, else `wasm`. Under each of them, factorisations in `f64` run
+ * on the CPU in WebAssembly.
  */
 export const deviceLayer = (
   choice: DeviceChoice,
 ): Layer.Layer<Device | PipelineDevice, DeviceUnavailable> =>
-  Layer.provideMerge(describe, devices[choice])
+  Layer.merge(Layer.provideMerge(describe, devices[choice]), Wasm.linearAlgebra())

@@ -8,6 +8,7 @@ export type { Application, DeviceChoice, Platform } from "./command_line/applica
 export { type FurtherCommand, makeCli } from "./command_line/cli.ts"
 export { exitCodes } from "./command_line/exit_code.ts"
 export { generateCommand } from "./command_line/generate_command.ts"
+export { pruneCommand } from "./command_line/prune_command.ts"
 export { runMain } from "./command_line/run_main.ts"
 export { formatTable } from "./command_line/table.ts"
 export { packageVersions } from "./command_line/versions.ts"

@@ -30,10 +30,20 @@ describe("pipelines/prune-stories.yaml", () => {
         ["magnitude-2-4-perplexity", 121.8289, 1e-2],
         ["wanda-50-perplexity", 22.0049, 1e-2],
         ["wanda-2-4-perplexity", 68.231, 1e-2],
+        ["sparsegpt-50-perplexity", 21.5459, 1e-2],
+        ["sparsegpt-2-4-perplexity", 37.6087, 1e-2],
       ]
       for (const [id, perplexity, tolerance] of expected) {
         assert.closeTo(Number(steps[id].metrics.perplexity) / perplexity, 1, tolerance, id)
       }
+      const found = (id: string) => Number(steps[`${id}-perplexity`].metrics.perplexity)
+      assert.isAtMost(found("refit-wanda"), 33)
+      assert.isAtMost(found("refit-sparsegpt"), 28.5)
+      assert.isAtMost(found("sds-sparsegpt"), 26.6)
+      for (const mask of ["wanda", "sparsegpt"]) {
+        assert.isAtMost(found(`sds-${mask}`), 0.95 * found(`refit-${mask}`), mask)
+      }
+      assert.isAtMost(found("admm"), 26)
       const uneven = await run("--set", "steps.wanda-2-4.sparsity=4:8")
       assert.strictEqual(uneven.code, 2)
       assertFriendly(uneven.error)

@@ -1,9 +1,33 @@
 /**
- * Walk a language model block by block over calibration text.
+ * Walk a language model block by block over calibration text, and the column by column engine that
+ * pruning and quantisation share.
  *
  * @module
  */
-export { squaredInputs } from "./statistic.ts"
-export type { Statistic } from "./statistic.ts"
-export { walkBlocks } from "./walk_blocks.ts"
-export type { BlockParameters, BlockVisit, WalkError, WalkOptions } from "./walk_blocks.ts"
+export { makeMemoryStore } from "./block_store.ts"
+export type { BlockParameters, BlockStore } from "./block_store.ts"
+export { makeCheckpointStore } from "./checkpoint_store.ts"
+export { checkActivations, checkParameters, NonFiniteValues, TokenOutOfRange } from "./errors.ts"
+export { diagonalOf, hessianOfInputs, readHessian } from "./hessian.ts"
+export type { Hessian } from "./hessian.ts"
+export {
+  dampedHessian,
+  deadInputs,
+  HessianNotInvertible,
+  inverseFactor,
+  meanDiagonal,
+  withDamping,
+} from "./inverse_factor.ts"
+export { layerError } from "./layer_error.ts"
+export { maskedLeastSquares } from "./masked_least_squares.ts"
+export type { MaskedLeastSquaresOptions } from "./masked_least_squares.ts"
+export { makePrograms } from "./programs.ts"
+export type { Programs } from "./programs.ts"
+export { sweepBlock } from "./columns/column_block.ts"
+export type { GroupRule, Quantiser, SweptBlock } from "./columns/column_block.ts"
+export { sweepColumns } from "./columns/sweep_columns.ts"
+export type { ColumnRule, SweepOptions, Swept } from "./columns/sweep_columns.ts"
+export { nothing, squaredInputs } from "./statistic.ts"
+export type { Accumulators, Statistic } from "./statistic.ts"
+export { walkBlocks, walkStore } from "./walk_blocks.ts"
+export type { BlockBatch, BlockInputs, BlockVisit, WalkError, WalkOptions } from "./walk_blocks.ts"

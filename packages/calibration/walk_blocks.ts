@@ -1,59 +1,92 @@
 import type { Block, CausalLM } from "@espalier/models"
 import { stackWindows, windowLength } from "@espalier/models"
-import { Checkpoint, Progress } from "@espalier/runtime"
+import { Progress } from "@espalier/runtime"
 import type { CompileError, Device, Program } from "@espalier/tensor"
-import { DeviceArray, HostArray } from "@espalier/tensor"
+import { DeviceArray, HostArray, Tree } from "@espalier/tensor"
 import { Effect, Scope } from "effect"
-import type { Arrays, BlockPrograms } from "./block_programs.ts"
-import { compileBlocks, compileEmbedding, outsideBlocks, statisticSpecs } from "./block_programs.ts"
-import type { Statistic } from "./statistic.ts"
-import { loadWalk, saveWalk } from "./walk_checkpoint.ts"
+import type { Arrays, BlockPrograms, InputGroup } from "./block_programs.ts"
+import { compileBlocks, compileEmbedding, embeddingParameters } from "./block_programs.ts"
+import type { BlockParameters, BlockStore } from "./block_store.ts"
+import { makeMemoryStore } from "./block_store.ts"
+import type { NonFiniteValues, TokenOutOfRange } from "./errors.ts"
+import { checkParameters, checkTokens } from "./errors.ts"
+import type { Accumulators, Statistic } from "./statistic.ts"
 
-/** The parameters of one block on the host. */
-export type BlockParameters = Readonly<Record<string, HostArray.HostArray>>
-
-/** What a visitor sees of one block: its parameters and what its linears were given. */
-export interface BlockVisit {
-  readonly block: Block
-  readonly parameters: BlockParameters
-  /** The finished accumulator of each linear, by name. Freed after the visit. */
-  readonly statistics: Arrays
-  /** Calibration windows that were run. */
-  readonly samples: number
+/** What the linears of one group were given. */
+export interface BlockInputs {
+  readonly linears: InputGroup
+  /** Finished accumulators of the statistic. Freed after the visit; a visitor may free them before. */
+  readonly statistics: Accumulators<DeviceArray.DeviceArray>
 }
 
-/** Options of {@link walkBlocks}. */
-export interface WalkOptions<E, R> {
+/** Hidden states of some windows before a block, and what the unchanged model has after it. */
+export interface BlockBatch {
+  /** [size, window, dimension], as the changed blocks before this one left them. */
+  readonly hidden: DeviceArray.DeviceArray
+  /** The same windows after this block in the model as it was at first. Only with `targets`. */
+  readonly target: DeviceArray.DeviceArray | undefined
+}
+
+/** What a visitor sees of one block. */
+export interface BlockVisit<E = never, R = never> {
+  readonly block: Block
+  /** Parameters of the block, all or those named: read when they are needed, checked for NaN. */
+  readonly parameters: (
+    names?: ReadonlyArray<string>,
+  ) => Effect.Effect<BlockParameters, E | NonFiniteValues, R>
+  /** Its linears, grouped by their inputs. */
+  readonly inputs: ReadonlyArray<BlockInputs>
+  readonly batches: ReadonlyArray<BlockBatch>
+  /** Calibration windows that were run. */
+  readonly samples: number
+  /** Keeps parameters before the visit is over, so that memory need not hold them until then. */
+  readonly keep: (changes: BlockParameters) => Effect.Effect<void, E, R>
+}
+
+/** Options of {@link walkBlocks} and {@link walkStore}. */
+export interface WalkOptions<E, R, SE = never, SR = never> {
   /** What is being done, for progress and checkpoints: `wanda`. */
   readonly task: string
   /** Token windows of equal length, at least one. */
   readonly windows: ReadonlyArray<Int32Array>
   readonly statistic: Statistic
-  /** Gives the new parameters of a block. */
-  readonly visit: (visit: BlockVisit) => Effect.Effect<BlockParameters, E, R>
+  /** Gives the parameters of a block that change, but for those that it kept itself. */
+  readonly visit: (visit: BlockVisit<SE, SR>) => Effect.Effect<BlockParameters, E, R>
   /** Windows that run at once; 8. */
   readonly batch?: number
+  /** Runs the unchanged model beside the changed one, for {@link BlockBatch.target}; false. */
+  readonly targets?: boolean
 }
 
-/** Everything that can stop a walk besides its visitor. */
-export type WalkError = Program.RunError | CompileError
+/** Everything that can stop a walk besides its visitor and its store. */
+export type WalkError = Program.RunError | CompileError | NonFiniteValues | TokenOutOfRange
 
 /** Hidden states of one batch of windows, replaced block by block. */
 interface Batch {
   readonly size: number
   hidden: DeviceArray.DeviceArray
+  /** In the unchanged model. */
+  dense: DeviceArray.DeviceArray | undefined
 }
 
+type Programs = ReadonlyMap<number, BlockPrograms>
+
 /** Embeds all windows. What only embedding needs is freed before the first block comes. */
-const embedBatches = Effect.fnUntraced(function* (
+const embedBatches = Effect.fnUntraced(function* <E, R>(
   model: CausalLM,
+  readOutside: BlockStore<E, R>["outside"],
   windows: ReadonlyArray<Int32Array>,
   size: number,
+  targets: boolean,
 ) {
   const hiddenScope = yield* Effect.scope
   return yield* Effect.scoped(
     Effect.gen(function* () {
-      const parameters = yield* DeviceArray.fromHostTree(outsideBlocks(model))
+      const parameters: Record<string, DeviceArray.DeviceArray> = {}
+      for (const [path, leaf] of Object.entries(embeddingParameters(model))) {
+        const { [path]: array } = yield* checkParameters(yield* readOutside({ [path]: leaf }))
+        parameters[path] = yield* DeviceArray.fromHost(array)
+      }
       const programs = new Map<number, Effect.Success<ReturnType<typeof compileEmbedding>>>()
       const batches: Array<Batch> = []
       for (let start = 0; start < windows.length; start += size) {
@@ -61,8 +94,9 @@ const embedBatches = Effect.fnUntraced(function* (
         const [rows, window] = tokens.shape
         const run = programs.get(rows) ?? (yield* compileEmbedding(model, rows, window))
         programs.set(rows, run)
-        const hidden = yield* run({ parameters, tokens }).pipe(Scope.provide(hiddenScope))
-        batches.push({ size: rows, hidden })
+        const embed = run({ parameters, tokens }).pipe(Scope.provide(hiddenScope))
+        const hidden = yield* embed
+        batches.push({ size: rows, hidden, dense: targets ? yield* embed : undefined })
       }
       return batches
     }),
@@ -74,19 +108,25 @@ const gather = Effect.fnUntraced(function* (
   block: Block,
   own: Arrays,
   batches: ReadonlyArray<Batch>,
-  statistic: Statistic,
-  programs: ReadonlyMap<number, BlockPrograms>,
+  programs: Programs,
 ) {
-  const zeros = Object.entries(statisticSpecs(block, statistic)).map(
-    ([name, { shape, dtype }]) => [name, HostArray.zeros(shape, dtype)] as const,
+  const { groups, statistics: specs } = programs.get(batches[0].size)!(block)
+  let statistics = yield* DeviceArray.fromHostTree(
+    Tree.map(specs, ({ shape, dtype }: (typeof specs)[number][string]) =>
+      HostArray.zeros(shape, dtype),
+    ) as ReadonlyArray<Accumulators<HostArray.HostArray>>,
   )
-  let statistics: Arrays = yield* DeviceArray.fromHostTree(Object.fromEntries(zeros))
   for (const { size, hidden } of batches) {
     const { observe } = programs.get(size)!(block)
+    if (observe === undefined) break
     statistics = yield* observe({ own, hidden, statistics }, { donate: ["statistics"] })
     yield* Effect.yieldNow
   }
-  return statistics
+  // Blocks of one signature share their programs, not the names of their linears.
+  return groups.map((group, i): BlockInputs => ({
+    linears: group.map(({ name }) => block.linears.find((linear) => linear.name === name)!),
+    statistics: statistics[i],
+  }))
 })
 
 /** Replaces the hidden states of all batches by the block's outputs. */
@@ -94,14 +134,88 @@ const advance = Effect.fnUntraced(function* (
   block: Block,
   own: Arrays,
   batches: ReadonlyArray<Batch>,
-  programs: ReadonlyMap<number, BlockPrograms>,
+  programs: Programs,
+  stream: "hidden" | "dense",
 ) {
   for (const batch of batches) {
     const { forward } = programs.get(batch.size)!(block)
-    batch.hidden = yield* forward({ own, hidden: batch.hidden }, { donate: ["hidden"] })
+    const hidden = batch[stream]
+    if (hidden !== undefined) {
+      batch[stream] = yield* forward({ own, hidden }, { donate: ["hidden"] })
+    }
     yield* Effect.yieldNow
   }
 })
+
+/** Loads a block for as long as it is used, array by array: the host never holds all of it. */
+const withLoaded = <E, R, A, E2, R2>(
+  names: ReadonlyArray<string>,
+  read: (names: ReadonlyArray<string>) => Effect.Effect<BlockParameters, E, R>,
+  use: (own: Arrays) => Effect.Effect<A, E2, R2>,
+) =>
+  Effect.gen(function* () {
+    const own: Record<string, DeviceArray.DeviceArray> = {}
+    for (const name of names) {
+      const { [name]: array } = yield* read([name])
+      own[name] = yield* DeviceArray.fromHost(array)
+    }
+    const result = yield* use(own)
+    DeviceArray.release(own)
+    return result
+  })
+
+/**
+ * Walks the blocks of a model whose parameters are in a {@link BlockStore}, as {@link walkBlocks}
+ * does. Neither the host nor the device ever holds more than one block, what is gathered about it,
+ * and the calibration activations. Of `model`, only the structure is used.
+ */
+export const walkStore = Effect.fn("walkStore")(function* <SE, SR, E, R>(
+  model: CausalLM,
+  store: BlockStore<SE, SR>,
+  options: WalkOptions<E, R, SE, SR>,
+): Effect.fn.Return<void, WalkError | E | SE, Device | R | SR | Scope.Scope> {
+  const { task, windows, statistic, visit, targets = false } = options
+  const window = windowLength(windows)
+  const problem = checkTokens(windows, model.vocabularySize)
+  if (problem !== undefined) return yield* problem
+  const size = Math.min(options.batch ?? 8, windows.length)
+  const batches = yield* embedBatches(model, store.outside, windows, size, targets)
+  const programs = new Map<number, BlockPrograms>()
+  for (const { size } of batches) {
+    if (programs.has(size)) continue
+    programs.set(size, yield* compileBlocks(model, statistic, size, window))
+  }
+  const total = model.blocks.length
+  for (const block of model.blocks) {
+    const original = (names?: ReadonlyArray<string>) =>
+      Effect.flatMap(store.original(block, names), (own) => checkParameters(own, block))
+    const names = Object.keys(block.parameters(model.parameters))
+    if (targets) {
+      yield* withLoaded(names, original, (own) => advance(block, own, batches, programs, "dense"))
+    }
+    if (block.index >= store.done) {
+      const changes = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const inputs = yield* withLoaded(names, original, (own) =>
+            gather(block, own, batches, programs),
+          )
+          const seen = batches.map(({ hidden, dense }) => ({ hidden, target: dense }))
+          const samples = windows.length
+          const keep = (changes: BlockParameters) => store.keep(block, changes)
+          const parameters = original
+          return yield* visit({ block, parameters, inputs, batches: seen, samples, keep })
+        }),
+      )
+      yield* store.keep(block, changes)
+      yield* store.finish(block)
+    }
+    if (block.index + 1 < total) {
+      const changed = (given: ReadonlyArray<string>) => store.changed(block, given)
+      yield* withLoaded(names, changed, (own) => advance(block, own, batches, programs, "hidden"))
+    }
+    yield* Progress.report({ task, completed: block.index + 1, total, unit: "blocks" })
+  }
+}, Effect.scoped)
 
 /**
  * Walks a model block by block, as SparseGPT, Wanda and GPTQ do: all calibration windows run
@@ -112,7 +226,8 @@ const advance = Effect.fnUntraced(function* (
  * Goes on after the last finished block where a checkpoint store is provided. The checkpoint is
  * found by `task` and by the structure of the parameters: a store must belong to one job.
  *
- * Throws a `RangeError` where there are no windows or where their lengths differ.
+ * Fails with `TokenOutOfRange` and `NonFiniteValues`. Throws a `RangeError` where there are no
+ * windows or where their lengths differ.
  *
  * @example
  * ```ts
@@ -131,10 +246,12 @@ const advance = Effect.fnUntraced(function* (
  *     task: "look",
  *     windows: [Int32Array.of(1, 5, 3, 9), Int32Array.of(2, 2, 7, 4)],
  *     statistic: squaredInputs,
- *     visit: ({ block, parameters, statistics }) =>
+ *     visit: ({ block, inputs }) =>
  *       Effect.gen(function* () {
- *         console.log(block.index, yield* DeviceArray.toArray(statistics.query)) // Σ x² of 8 inputs
- *         return parameters
+ *         const [{ linears, statistics }] = inputs
+ *         const names = linears.map(({ name }) => name) // query, key, value
+ *         console.log(block.index, names, yield* DeviceArray.toArray(statistics.squares))
+ *         return {} // nothing changes
  *       }),
  *   })
  * }).pipe(Effect.scoped, Effect.provide(Interpreter.layer), Effect.runPromise)
@@ -144,37 +261,8 @@ export const walkBlocks = Effect.fn("walkBlocks")(function* <E, R>(
   model: CausalLM,
   options: WalkOptions<E, R>,
 ): Effect.fn.Return<CausalLM, WalkError | E, Device | R | Scope.Scope> {
-  const { task, windows, statistic, visit } = options
-  const window = windowLength(windows)
-  const batches = yield* embedBatches(model, windows, Math.min(options.batch ?? 8, windows.length))
-  const programs = new Map<number, BlockPrograms>()
-  for (const { size } of batches) {
-    if (programs.has(size)) continue
-    programs.set(size, yield* compileBlocks(model, statistic, size, window))
-  }
-  const resumed = yield* loadWalk(task, model.parameters)
-  let { parameters } = resumed
-  for (const block of model.blocks) {
-    let own = block.parameters(parameters) as BlockParameters
-    if (block.index >= resumed.done) {
-      own = yield* Effect.scoped(
-        Effect.gen(function* () {
-          const loaded = yield* DeviceArray.fromHostTree(own)
-          const statistics = yield* gather(block, loaded, batches, statistic, programs)
-          return yield* visit({ block, parameters: own, statistics, samples: windows.length })
-        }),
-      )
-      parameters = block.replace(parameters, own)
-      yield* saveWalk(task, { done: block.index + 1, parameters })
-    }
-    if (block.index + 1 < model.blocks.length) {
-      const loaded = yield* DeviceArray.fromHostTree(own)
-      yield* advance(block, loaded, batches, programs)
-      DeviceArray.release(loaded)
-    }
-    const completed = block.index + 1
-    yield* Progress.report({ task, completed, total: model.blocks.length, unit: "blocks" })
-  }
-  yield* Checkpoint.clear(task)
-  return model.withParameters(parameters)
-}, Effect.scoped)
+  const { store, result, finish } = yield* makeMemoryStore(model, options.task)
+  yield* walkStore(model, store, options)
+  yield* finish
+  return result()
+})

@@ -7,15 +7,13 @@ import { Device, DeviceArray, Interpreter } from "@espalier/tensor"
 import { layer as wasmLayer } from "@espalier/wasm"
 import { Effect } from "effect"
 import { squaredInputs } from "./statistic.ts"
-import type { ToyBlock } from "./testing/toy_model.ts"
 import { toyModel, toyWindows, walkByHand } from "./testing/toy_model.ts"
-import type { BlockParameters } from "./walk_blocks.ts"
+import type { BlockParameters } from "./block_store.ts"
 import { walkBlocks } from "./walk_blocks.ts"
 
 /** Turns the block's update around and makes it larger: whoever goes on with it must notice. */
-const change = (own: BlockParameters) => ({
-  ...own,
-  down: { ...own["down"], data: own["down"].data.map((x) => -1.5 * x) },
+const change = ({ down }: BlockParameters): BlockParameters => ({
+  down: { ...down, data: down.data.map((x) => -1.5 * x) },
 })
 
 interface Seen {
@@ -39,12 +37,16 @@ const walk = (
       task: "test",
       windows,
       statistic: squaredInputs,
-      visit: Effect.fnUntraced(function* ({ block, parameters, statistics, samples }) {
+      visit: Effect.fnUntraced(function* ({ block, parameters, inputs, samples }) {
         if (block.index === killAt) return yield* Effect.fail("killed" as const)
-        const up = yield* DeviceArray.toArray(statistics["up"])
-        const down = yield* DeviceArray.toArray(statistics["down"])
+        assert.deepStrictEqual(
+          inputs.map(({ linears }) => linears.map(({ path }) => path)),
+          [[`blocks.${block.index}.up`], [`blocks.${block.index}.down`]],
+        )
+        const up = yield* DeviceArray.toArray(inputs[0].statistics["squares"])
+        const down = yield* DeviceArray.toArray(inputs[1].statistics["squares"])
         seen.push({ block: block.index, samples, up, down })
-        return change(parameters)
+        return change(yield* parameters())
       }),
     })
     return { parameters: changed.parameters, seen }
@@ -59,7 +61,7 @@ const assertSeen = (found: ReadonlyArray<Seen>, expected: ReturnType<typeof walk
 }
 
 const handWalk = (model: CausalLM, windows: ReadonlyArray<Int32Array>) =>
-  walkByHand(model, windows, (own) => change({ ...own }) as ToyBlock<(typeof own)["up"]>)
+  walkByHand(model, windows, (own) => ({ ...own, ...change({ ...own }) }))
 
 /** The device of the context, and the most bytes it ever held. */
 const watchPeak = Effect.map(Device, (device) => {
@@ -114,7 +116,7 @@ describe("walkBlocks", () => {
       const { parameters } = yield* walk(model, toyWindows(1, 6))
       const expected = model.blocks.reduce<unknown>((all, block) => {
         const own = block.parameters(model.parameters) as BlockParameters
-        return block.replace(all, change(own))
+        return block.replace(all, { ...own, ...change(own) })
       }, model.parameters)
       assert.deepStrictEqual(parameters, expected)
       assert.deepStrictEqual(model.parameters, before)

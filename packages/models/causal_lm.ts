@@ -1,5 +1,5 @@
 import type { Tensor } from "@espalier/tensor"
-import { Spec } from "@espalier/tensor"
+import { Spec, Tree as Trees } from "@espalier/tensor"
 
 type T = Tensor.Tensor
 
@@ -103,3 +103,10 @@ export const forward = (model: CausalLM, parameters: Tree, tokens: T): T => {
 
 /** The specs of a model's parameters, for programs that take them as an input. */
 export const parameterSpecs = (model: CausalLM): Tree => Spec.of(model.parameters)
+
+/** How many numbers a model has; a tied head is not counted twice. */
+export const countParameters = (model: CausalLM): number =>
+  Trees.leaves<{ readonly shape: ReadonlyArray<number> }>(model.parameters).reduce(
+    (total, { shape }) => total + shape.reduce((product, extent) => product * extent, 1),
+    0,
+  )

@@ -6,6 +6,7 @@ import { Effect } from "effect"
 import type { Block, CausalLM, NamedLinear, Observe } from "./causal_lm.ts"
 import type { LlamaConfig } from "./llama_config.ts"
 import { headDimension, keyValueDimension } from "./llama_config.ts"
+import { rotaryFrequencies, rotaryTables } from "./llama_rotary.ts"
 import type { LlamaBlockParameters, LlamaParameters } from "./llama_parameters.ts"
 import { llamaParameterShapes, mapLlamaParameters } from "./llama_parameters.ts"
 
@@ -32,26 +33,35 @@ const feedForward = (own: Own, hidden: T, epsilon: number, observe: Observe): T 
   return Tensor.add(hidden, Layers.linear(inner, own.down))
 }
 
+/** Cosines and sines of the first `length` positions, [length, width] each. */
+const tablesOf = (config: LlamaConfig, length: number) => {
+  const { ropeTheta, ropeScaling } = config
+  return rotaryTables(length, rotaryFrequencies(headDimension(config), ropeTheta, ropeScaling))
+}
+
+const project = (x: T, weight: T, bias: T | undefined): T =>
+  bias === undefined ? Layers.linear(x, weight) : Tensor.add(Layers.linear(x, weight), bias)
+
 const blockForward = (config: LlamaConfig, own: Own, hidden: T, observe: Observe): T => {
-  const { heads, keyValueHeads, normEpsilon, ropeTheta } = config
-  const [batch, length, dimension] = hidden.shape as readonly [number, number, number]
+  const { heads, keyValueHeads, normEpsilon } = config
+  const [batch, length] = hidden.shape
   const x = Layers.rmsNorm(hidden, own.attentionNorm, normEpsilon)
   for (const name of ["query", "key", "value"]) observe(name, x)
   const width = headDimension(config)
-  const tables = Layers.rotaryTables(length, width, ropeTheta)
+  const tables = tablesOf(config, length)
   const overHeads = (table: HostArray.HostArray) =>
     Tensor.reshape(Tensor.fromHost(table), [length, 1, width])
   const [cosine, sine] = [overHeads(tables.cosine), overHeads(tables.sine)]
   /** [batch, length, heads, width]. */
-  const perHead = (weight: T, count: number) =>
-    Tensor.reshape(Layers.linear(x, weight), [batch, length, count, width])
+  const perHead = (weight: T, bias: T | undefined, count: number) =>
+    Tensor.reshape(project(x, weight, bias), [batch, length, count, width])
   const attended = fusedAttention(
-    Layers.rotate(perHead(own.query, heads), cosine, sine),
-    Layers.rotate(perHead(own.key, keyValueHeads), cosine, sine),
-    perHead(own.value, keyValueHeads),
+    Layers.rotate(perHead(own.query, own.queryBias, heads), cosine, sine),
+    Layers.rotate(perHead(own.key, own.keyBias, keyValueHeads), cosine, sine),
+    perHead(own.value, own.valueBias, keyValueHeads),
     { causal: true },
   )
-  const joined = Tensor.reshape(attended, [batch, length, dimension])
+  const joined = Tensor.reshape(attended, [batch, length, heads * width])
   observe("output", joined)
   const afterAttention = Tensor.add(hidden, Layers.linear(joined, own.output))
   return feedForward(own, afterAttention, normEpsilon, observe)
@@ -73,11 +83,12 @@ const blockStep = (
   const x = Layers.rmsNorm(hidden, own.attentionNorm, normEpsilon)
   const turn = (y: T, count: number) =>
     Layers.rotate(Tensor.reshape(y, [count, width]), tables.cosine, tables.sine)
-  const query = turn(Layers.linear(x, own.query), heads)
-  const key = Tensor.reshape(turn(Layers.linear(x, own.key), keyValueHeads), [1, -1])
+  const query = turn(project(x, own.query, own.queryBias), heads)
+  const key = Tensor.reshape(turn(project(x, own.key, own.keyBias), keyValueHeads), [1, -1])
   const row = Tensor.reshape(position, [1])
   const keys = Tensor.updateRows(cache.key, row, key)
-  const values = Tensor.updateRows(cache.value, row, Layers.linear(x, own.value))
+  const value = project(x, own.value, own.valueBias)
+  const values = Tensor.updateRows(cache.value, row, value)
   const attended = cachedAttention(query, keys, values, position)
   const joined = Tensor.reshape(attended, [1, heads * width])
   const afterAttention = Tensor.add(hidden, Layers.linear(joined, own.output))
@@ -156,7 +167,7 @@ export const makeLlama = (
       const all = tree as LlamaParameters<T>
       const caches = state as ReadonlyArray<Cache>
       const context = caches[0].key.shape[0]
-      const full = Layers.rotaryTables(context, headDimension(config), config.ropeTheta)
+      const full = tablesOf(config, context)
       const at = Tensor.reshape(position, [1])
       const tables = {
         cosine: Tensor.take(Tensor.fromHost(full.cosine), at),
@@ -174,7 +185,7 @@ export const makeLlama = (
 }
 
 /**
- * Fresh weights from a seed, made on the current device: gains 1, matrices normal with deviation
+ * Fresh weights from a seed, made on the current device: gains 1, biases 0, matrices normal with deviation
  * 1/√inputs, the two matrices that write into the residual stream scaled by 1/√(2 · layers) (Radford
  * et al. 2019). Embedding and head have deviation 3.2/√dimension, so that a token outweighs what the
  * first blocks add to it: with the usual small one, tiny models take several times as many steps to
@@ -189,7 +200,9 @@ export const initializeLlama = (
   const embedding = Initializers.normal(3.2 / Math.sqrt(config.dimension))
   const build = () =>
     mapLlamaParameters(llamaParameterShapes(config), (shape, name) => {
-      if (shape.length === 1) return Initializers.constant(1)(root, shape)
+      if (shape.length === 1) {
+        return Initializers.constant(name.endsWith("Bias") ? 0 : 1)(root, shape)
+      }
       const stream = Random.fold(root, name)
       if (name === "embedding" || name === "head") return embedding(stream, shape)
       const matrix = Initializers.lecunNormal(stream, shape)

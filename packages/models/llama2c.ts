@@ -3,7 +3,8 @@ import { Result } from "effect"
 import { bytesOfArray, readFloats } from "./bytes.ts"
 import { CheckpointFormatError } from "./checkpoint_format_error.ts"
 import type { LlamaConfig } from "./llama_config.ts"
-import { headDimension, InvalidLlamaConfig, validateLlamaConfig } from "./llama_config.ts"
+import { InvalidModelConfig } from "./invalid_model_config.ts"
+import { headDimension, validateLlamaConfig } from "./llama_config.ts"
 import type { LlamaBlockParameters, LlamaParameters } from "./llama_parameters.ts"
 import { llamaParameterShapes } from "./llama_parameters.ts"
 
@@ -20,7 +21,10 @@ export interface Llama2cCheckpoint {
   readonly format: Llama2cFormat
 }
 
-type BlockField = keyof LlamaBlockParameters<unknown>
+type BlockField = Exclude<
+  keyof LlamaBlockParameters<unknown>,
+  "queryBias" | "keyBias" | "valueBias"
+>
 type Field = BlockField | "embedding" | "norm" | "head"
 type Section = Field | "rotary"
 
@@ -307,8 +311,8 @@ const rotaryTables = (config: LlamaConfig): Float32Array => {
 /**
  * Writes a version 0 (fp32) llama2.c checkpoint. `decodeLlama2c` reads it back bit for bit.
  *
- * Fails with {@link InvalidLlamaConfig} where the sizes are wrong or where the format cannot say them:
- * it fixes `ropeTheta` at 10000 and `normEpsilon` at 1e-5. Throws a `RangeError` where a tensor does
+ * Fails with {@link InvalidModelConfig} where the sizes are wrong or where the format cannot say them:
+ * it fixes `ropeTheta` at 10000 and `normEpsilon` at 1e-5, and knows none of the optional fields. Throws a `RangeError` where a tensor does
  * not have the shape that the configuration asks for.
  *
  * @example
@@ -333,19 +337,23 @@ const rotaryTables = (config: LlamaConfig): Float32Array => {
 export const encodeLlama2c = (
   config: LlamaConfig,
   parameters: LlamaParameters<HostArray.HostArray>,
-): Result.Result<Uint8Array, InvalidLlamaConfig> => {
+): Result.Result<Uint8Array, InvalidModelConfig> => {
   const validated = validateLlamaConfig(config)
   if (Result.isFailure(validated)) return Result.fail(validated.failure)
-  for (const [field, fixed] of [
-    ["ropeTheta", 10000],
-    ["normEpsilon", 1e-5],
+  for (const [field, fixed, found] of [
+    ["ropeTheta", 10000, config.ropeTheta],
+    ["normEpsilon", 1e-5, config.normEpsilon],
+    ["headDimension", config.dimension / config.heads, headDimension(config)],
+    ["attentionBias", false, config.attentionBias ?? false],
+    ["slidingWindow", "none", config.slidingWindow ?? "none"],
+    ["ropeScaling", "none", config.ropeScaling?.kind ?? "none"],
   ] as const) {
-    if (config[field] !== fixed) {
+    if (found !== fixed) {
       return Result.fail(
-        new InvalidLlamaConfig({
+        new InvalidModelConfig({
           field,
           expected: `${fixed}, which the llama2.c format takes for granted`,
-          found: String(config[field]),
+          found: String(found),
           hint: "Write safetensors instead.",
         }),
       )

@@ -212,11 +212,20 @@ describe("llama2.c checkpoints", () => {
     assert.include(failure(bytes).expected, "embedding [10, 8]")
   })
 
-  it("cannot be written with another rotary base", () => {
-    const config = small({ ropeTheta: 500000 })
-    const result = encodeLlama2c(config, numbered(config))
-    if (Result.isSuccess(result)) return assert.fail("accepted")
-    assert.include(result.failure.hint, "safetensors")
+  it("cannot be written with what the format does not know", () => {
+    for (const [field, change] of [
+      ["ropeTheta", { ropeTheta: 500000 }],
+      ["headDimension", { headDimension: 6 }],
+      ["attentionBias", { attentionBias: true }],
+      ["slidingWindow", { slidingWindow: 4096 }],
+      ["ropeScaling", { ropeScaling: { kind: "linear", factor: 2 } }],
+    ] as const) {
+      const config = small(change)
+      const result = encodeLlama2c(config, numbered(config))
+      if (Result.isSuccess(result)) return assert.fail(field)
+      assert.strictEqual(result.failure.field, field)
+      assert.include(result.failure.hint, "safetensors")
+    }
   })
 
   describe.skipIf(!hasData)(`of real models${needsData}`, () => {

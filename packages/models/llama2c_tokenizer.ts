@@ -144,7 +144,7 @@ export const decodeLlama2cTokenizer = (
 ): Result.Result<Tokenizer, TokenizerFormatError> => {
   const fail = (expected: string, found: string, hint: string) =>
     Result.fail(new TokenizerFormatError({ path, expected, found, hint }))
-  const format = "a llama2.c tokenizer (.bin) or the JSON of a word tokenizer"
+  const format = "a llama2.c tokenizer (.bin), a tokenizer.json, or the JSON of a word tokenizer"
   const kind = "Is this another kind of file, such as a model?"
   const truncated = "The file is truncated; fetch it again."
   if (bytes.length < 4) return fail(format, `${bytes.length} bytes`, truncated)

@@ -47,7 +47,7 @@ describe("LlamaConfig", () => {
     it(`refuses ${what}`, () => {
       const result = makeLlamaConfig({ ...sizes, ...change })
       if (Result.isSuccess(result)) return assert.fail("accepted")
-      assert.strictEqual(result.failure._tag, "InvalidLlamaConfig")
+      assert.strictEqual(result.failure._tag, "InvalidModelConfig")
       assert.match(result.failure.message, message)
     })
   }

@@ -1,24 +1,30 @@
 import type { LlamaConfig } from "./llama_config.ts"
-import { keyValueDimension } from "./llama_config.ts"
+import { keyValueDimension, queryDimension } from "./llama_config.ts"
 
 /**
- * The weights of one decoder block. With dimension `d`, key-value width `k` and hidden width `h`;
- * matrices are (out × in), so that `y = W x`.
+ * The weights of one decoder block. With dimension `d`, query width `q` (mostly `d`), key-value width
+ * `k` and hidden width `h`; matrices are (out × in), so that `y = W x`.
  *
- * Rows of `query` and `key` are in the interleaved rotary layout: within a head, rows `2i` and
+ * Rows of `query` and `key` and their biases are in the interleaved rotary layout: within a head, rows `2i` and
  * `2i + 1` are one rotated pair.
  */
 export interface LlamaBlockParameters<A> {
   /** RMSNorm gain before attention, [d]. */
   readonly attentionNorm: A
-  /** [d, d] */
+  /** [q, d] */
   readonly query: A
   /** [k, d] */
   readonly key: A
   /** [k, d] */
   readonly value: A
-  /** [d, d] */
+  /** [d, q] */
   readonly output: A
+  /** [q]; this and the next two only where the configuration has `attentionBias`. */
+  readonly queryBias?: A
+  /** [k] */
+  readonly keyBias?: A
+  /** [k] */
+  readonly valueBias?: A
   /** RMSNorm gain before the feed-forward network, [d]. */
   readonly feedForwardNorm: A
   /** `w1` of the SwiGLU network, the side under SiLU, [h, d]. */
@@ -65,13 +71,14 @@ export const llamaParameterShapes = (
   config: LlamaConfig,
 ): LlamaParameters<ReadonlyArray<number>> => {
   const { dimension: d, hiddenDimension: h, vocabularySize: v } = config
-  const k = keyValueDimension(config)
+  const [q, k] = [queryDimension(config), keyValueDimension(config)]
   const block: LlamaBlockParameters<ReadonlyArray<number>> = {
     attentionNorm: [d],
-    query: [d, d],
+    query: [q, d],
     key: [k, d],
     value: [k, d],
-    output: [d, d],
+    output: [d, q],
+    ...(config.attentionBias === true ? { queryBias: [q], keyBias: [k], valueBias: [k] } : {}),
     feedForwardNorm: [d],
     gate: [h, d],
     up: [h, d],
@@ -82,6 +89,27 @@ export const llamaParameterShapes = (
     blocks: Array.from({ length: config.layers }, () => block),
     norm: [d],
     ...(config.tiedEmbeddings ? {} : { head: [v, d] }),
+  }
+}
+
+const mapBlock = <A, B>(
+  block: LlamaBlockParameters<A>,
+  f: (leaf: A, name: string) => B,
+): LlamaBlockParameters<B> => {
+  const { queryBias, keyBias, valueBias } = block
+  return {
+    attentionNorm: f(block.attentionNorm, "attentionNorm"),
+    query: f(block.query, "query"),
+    key: f(block.key, "key"),
+    value: f(block.value, "value"),
+    output: f(block.output, "output"),
+    ...(queryBias === undefined ? {} : { queryBias: f(queryBias, "queryBias") }),
+    ...(keyBias === undefined ? {} : { keyBias: f(keyBias, "keyBias") }),
+    ...(valueBias === undefined ? {} : { valueBias: f(valueBias, "valueBias") }),
+    feedForwardNorm: f(block.feedForwardNorm, "feedForwardNorm"),
+    gate: f(block.gate, "gate"),
+    up: f(block.up, "up"),
+    down: f(block.down, "down"),
   }
 }
 
@@ -111,17 +139,9 @@ export const mapLlamaParameters = <A, B>(
   f: (leaf: A, name: string) => B,
 ): LlamaParameters<B> => ({
   embedding: f(parameters.embedding, "embedding"),
-  blocks: parameters.blocks.map((block, i) => ({
-    attentionNorm: f(block.attentionNorm, `blocks.${i}.attentionNorm`),
-    query: f(block.query, `blocks.${i}.query`),
-    key: f(block.key, `blocks.${i}.key`),
-    value: f(block.value, `blocks.${i}.value`),
-    output: f(block.output, `blocks.${i}.output`),
-    feedForwardNorm: f(block.feedForwardNorm, `blocks.${i}.feedForwardNorm`),
-    gate: f(block.gate, `blocks.${i}.gate`),
-    up: f(block.up, `blocks.${i}.up`),
-    down: f(block.down, `blocks.${i}.down`),
-  })),
+  blocks: parameters.blocks.map((block, i) =>
+    mapBlock(block, (leaf, name) => f(leaf, `blocks.${i}.${name}`)),
+  ),
   norm: f(parameters.norm, "norm"),
   ...(parameters.head === undefined ? {} : { head: f(parameters.head, "head") }),
 })

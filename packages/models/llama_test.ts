@@ -1,60 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
 import { DeviceArray, HostArray, Interpreter, Program, Spec } from "@espalier/tensor"
-import { Effect } from "effect"
-import type { CausalLM } from "./causal_lm.ts"
+import { Effect, Result } from "effect"
 import { forward, parameterSpecs } from "./causal_lm.ts"
-import { makeDecodeStep } from "./generate.ts"
+import { toHuggingFace } from "./hugging_face/tensors.ts"
 import { initializeLlama, makeLlama } from "./llama.ts"
 import {
   llamaParameterEntries,
   llamaParameterShapes,
   mapLlamaParameters,
 } from "./llama_parameters.ts"
+import { headDimension } from "./llama_config.ts"
+import { rotaryFrequencies } from "./llama_rotary.ts"
 import { stackWindows } from "./perplexity.ts"
+import { assertClose, decodedLogits, logitsOf } from "./testing/logits.ts"
+import { llamaLogits } from "./testing/reference_decoder.ts"
 import { tinyConfig, tinyLlama, tinyWindows } from "./testing/tiny.ts"
-
-/** Logits of one sequence, row after row. */
-const logitsOf = (model: CausalLM, tokens: Int32Array) =>
-  Effect.gen(function* () {
-    const inputs = { parameters: parameterSpecs(model), tokens: Spec.i32([1, tokens.length]) }
-    const run = yield* Program.compile(
-      Program.make("logits", inputs, ({ parameters, tokens }) =>
-        forward(model, parameters, tokens),
-      ),
-    )
-    const { parameters } = model
-    return yield* DeviceArray.toArray(yield* run({ parameters, tokens: stackWindows([tokens]) }))
-  }).pipe(Effect.scoped, Effect.provide(Interpreter.layer))
-
-const keyValueSpec = (model: CausalLM, maxContext: number): Spec => {
-  const [{ key }] = model.stateSpec(maxContext) as ReadonlyArray<{ readonly key: Spec }>
-  return key
-}
-
-/** The same logits, one token at a time through the key-value cache. */
-const decodedLogits = (model: CausalLM, tokens: Int32Array, maxContext: number) =>
-  Effect.gen(function* () {
-    const { parameters } = model
-    const run = yield* Program.compile(makeDecodeStep(model, maxContext))
-    // Nonsense in the cache must not matter: positions that were not written are not looked at.
-    let state: unknown = Array.from({ length: model.blocks.length }, () => {
-      const { shape } = keyValueSpec(model, maxContext)
-      const rubbish = HostArray.make(shape, new Float32Array(shape[0] * shape[1]).fill(1e3))
-      return { key: rubbish, value: rubbish }
-    })
-    const logits: Array<number> = []
-    for (const [position, token] of tokens.entries()) {
-      const result = yield* run({ parameters, state, token, position }, { donate: ["state"] })
-      state = result.state
-      logits.push(...(yield* DeviceArray.toArray(result.logits)))
-    }
-    return logits
-  }).pipe(Effect.scoped, Effect.provide(Interpreter.layer))
-
-const assertClose = (found: ReadonlyArray<number>, expected: ReadonlyArray<number>) => {
-  assert.strictEqual(found.length, expected.length)
-  found.forEach((value, i) => assert.closeTo(value, expected[i], 1e-10))
-}
 
 const [tokens] = tinyWindows(1, 9)
 
@@ -64,7 +24,23 @@ describe("Llama", () => {
     ["grouped queries", { keyValueHeads: 2 }],
     ["one head of keys for all", { keyValueHeads: 1 }],
     ["an untied head", { tiedEmbeddings: false }],
+    ["biases on queries, keys and values", { attentionBias: true }],
+    ["heads that are wider than their share", { headDimension: 6 }],
+    ["stretched rotary embeddings", { ropeScaling: { kind: "linear", factor: 3 } }],
   ] as const) {
+    it.effect(`gives the logits of a plain computation, with ${name}`, () =>
+      Effect.gen(function* () {
+        const model = tinyLlama(change)
+        const { ropeTheta, ropeScaling } = model.config
+        const frequencies = rotaryFrequencies(headDimension(model.config), ropeTheta, ropeScaling)
+        const tensors = Result.getOrThrow(toHuggingFace(model))
+        assertClose(
+          yield* logitsOf(model, tokens),
+          llamaLogits(model.config, frequencies, tensors, tokens),
+        )
+      }),
+    )
+
     it.effect(`decodes what forward gives, at every position, with ${name}`, () =>
       Effect.gen(function* () {
         const model = tinyLlama(change)
@@ -123,7 +99,7 @@ describe("Llama", () => {
   )
 
   it("names the linears of each block with their shapes", () => {
-    const model = tinyLlama()
+    const model = tinyLlama({ headDimension: 6, attentionBias: true })
     const shapes = new Map(llamaParameterEntries(llamaParameterShapes(model.config)))
     const linears = model.blocks.flatMap((block) => block.linears)
     assert.strictEqual(linears.length, 14)

@@ -77,6 +77,28 @@ describe("safetensors", () => {
     assert.deepStrictEqual(tensors.get("b"), HostArray.make([1, 2], [1, -3.140625]))
   })
 
+  it.prop(
+    "are rounded to the numbers of a dtype, which come back",
+    [Schema.Literals(["F16", "BF16"])],
+    ([dtype]) => {
+      const values = Float32Array.from({ length: 15 }, (_, i) => Math.sin(i) * 10 ** (i % 5))
+      const tensors = new Map([["w", HostArray.make([3, 5], values)]])
+      const rounded = Result.getOrThrow(
+        decodeSafetensors(encodeSafetensors(tensors, {}, dtype), "w"),
+      ).tensors
+      rounded.get("w")!.data.forEach((value, i) => {
+        assert.closeTo(
+          value,
+          values[i],
+          Math.abs(values[i]) * (dtype === "F16" ? 2 ** -11 : 2 ** -8),
+        )
+      })
+      const bytes = encodeSafetensors(rounded, {}, dtype)
+      const { tensors: again } = Result.getOrThrow(decodeSafetensors(bytes, "w"))
+      assert.deepStrictEqual(again, rounded)
+    },
+  )
+
   it("are read from any place in a larger buffer", () => {
     const bytes = encodeSafetensors(new Map([["w", HostArray.make([2], [1, 2])]]))
     const moved = Buffer.concat([Buffer.from([1, 2, 3]), bytes]).subarray(3)
@@ -107,6 +129,21 @@ describe("safetensors", () => {
       file({ a: { ...f32([1], 0, 8), dtype: "I64" } }, 8),
       /a in F32, F16, BF16, found I64/,
     ],
+    [
+      "an unknown dtype",
+      file({ a: { ...f32([1], 0, 4), dtype: "Q4_K" } }, 4),
+      /a in .*BF16.*found Q4_K/,
+    ],
+    [
+      "a header longer than anything",
+      Uint8Array.from({ length: 32 }, () => 0xff),
+      /a length of 18446744073709551615/,
+    ],
+    [
+      "a shape larger than anything",
+      file({ a: { ...f32([2 ** 52, 2 ** 52], 0, 8) } }, 8),
+      /bytes of a \[4503599627370496, 4503599627370496\] F32, found 8 bytes/,
+    ],
     ["a repeated name", file(`{"a":${JSON.stringify(f32([0], 0, 0))},"\\u0061":{}}`, 0), /a twice/],
     ["metadata that are no strings", file({ __metadata__: { a: 1 } }, 0), /__metadata__/],
   ]
@@ -121,8 +158,12 @@ describe("safetensors", () => {
     assert.strictEqual(Result.getOrThrow(decodeSafetensors(file({}, 0), "w")).tensors.size, 0)
   })
 
-  it("keys are compared at the top level only", () => {
-    assert.strictEqual(findRepeatedKey(`{"a":{"b":1,"b":2},"c":["a","a"],"d":"a"}`), undefined)
+  it("keys are compared within each object", () => {
+    assert.strictEqual(
+      findRepeatedKey(`{"a":{"b":1,"c":2},"c":["a","a",{"a":"a"}],"d":"a"}`),
+      undefined,
+    )
+    assert.strictEqual(findRepeatedKey(`{"a":[{"b":{"b":1},"c":2,"b":3}]}`), "b")
     assert.strictEqual(findRepeatedKey(`{"a\\"": 1, "x" : "{", "a\\"" : 2}`), 'a"')
   })
 

@@ -1,5 +1,7 @@
 import { Result, Schema } from "effect"
 import { decodeLlama2cTokenizer } from "./llama2c_tokenizer.ts"
+import type { TokenizerJsonOptions } from "./tokenizer_json/tokenizer_json.ts"
+import { decodeTokenizerJson } from "./tokenizer_json/tokenizer_json.ts"
 import { decodeWordTokenizer } from "./word_tokenizer.ts"
 import type { Tokenizer } from "./tokenizer_interface.ts"
 import type { TokenizerFormatError } from "./tokenizer_interface.ts"
@@ -21,8 +23,12 @@ export class TokenizerMismatch extends Schema.TaggedError<TokenizerMismatch>()(
   }
 }
 
+/** Embeddings are padded to a round size, but never by more than this. */
+const paddingLimit = 4096
+
 /**
- * Checks that a tokenizer has exactly the tokens of a model. `path` is the tokenizer's, for the message.
+ * Checks that a tokenizer has the tokens of a model. `path` is the tokenizer's, for the message. Byte-pair
+ * tokenizers of checkpoints may have some fewer: the embedding is then padded to a round size.
  *
  * Fails with {@link TokenizerMismatch}.
  *
@@ -37,8 +43,9 @@ export const checkTokenizer = (
   tokenizer: Tokenizer,
   vocabularySize: number,
   path: string,
-): Result.Result<Tokenizer, TokenizerMismatch> =>
-  tokenizer.vocabularySize === vocabularySize
+): Result.Result<Tokenizer, TokenizerMismatch> => {
+  const missing = vocabularySize - tokenizer.vocabularySize
+  return missing >= 0 && missing <= (tokenizer.kind === "byte-pairs" ? paddingLimit : 0)
     ? Result.succeed(tokenizer)
     : Result.fail(
         new TokenizerMismatch({
@@ -48,15 +55,42 @@ export const checkTokenizer = (
           hint: "Use the tokenizer that the model was trained with.",
         }),
       )
+}
 
 /** The bytes of a tokenizer file; {@link decodeTokenizer} reads every kind back. */
 export const encodeTokenizer = (tokenizer: Tokenizer): Uint8Array => tokenizer.toBytes()
 
 /**
- * Reads a tokenizer file of any supported kind: llama2.c's binary format, or the JSON of a word
- * tokenizer. `path` is only used in messages.
+ * What the file of a tokenizer is called in the folder of a checkpoint.
  *
- * Fails with {@link TokenizerFormatError}.
+ * @example
+ * ```ts
+ * tokenizerFileName(makeWordTokenizer(["a", "b"])) // "tokenizer.json"
+ * ```
+ */
+export const tokenizerFileName = (tokenizer: Tokenizer): "tokenizer.bin" | "tokenizer.json" =>
+  tokenizer.kind === "llama2c" ? "tokenizer.bin" : "tokenizer.json"
+
+const isText = (bytes: Uint8Array): boolean => {
+  // The binary format begins with a length below 2^24, so that its fourth byte is 0: never in JSON.
+  const first = bytes.find((byte) => byte !== 0x20 && (byte < 0x09 || byte > 0x0d))
+  return first === 0x7b && bytes[3] !== 0
+}
+
+/** Whose JSON it is: that of a word tokenizer names its format first. */
+const isWordFile = (bytes: Uint8Array): boolean =>
+  String.fromCharCode(...bytes.subarray(0, 128)).includes('"espalier-words"')
+
+/**
+ * Reads a tokenizer file of any supported kind: llama2.c's binary format, the tokenizer.json of a
+ * Hugging Face checkpoint, or the JSON of a word tokenizer. `path` is only used in messages.
+ *
+ * Of a Hugging Face tokenizer, `begin` is the token that its post-processor puts before a text, unless
+ * `add_bos_token` in the tokenizer_config.json given as `config` says otherwise; `end` is `eos_token`
+ * there, else the special token with a usual name such as `</s>`. Text that spells a special token is
+ * encoded as that token, and numbers past the vocabulary are decoded as nothing.
+ *
+ * Fails with {@link TokenizerFormatError}, which names the part that is damaged or not supported.
  *
  * @example
  * ```ts
@@ -68,11 +102,13 @@ export const encodeTokenizer = (tokenizer: Tokenizer): Uint8Array => tokenizer.t
 export const decodeTokenizer = (
   bytes: Uint8Array,
   path: string,
-): Result.Result<Tokenizer, TokenizerFormatError> =>
-  // The binary format begins with a length below 2^24, so that its fourth byte is 0: never in JSON.
-  bytes[0] === 0x7b && bytes[3] !== 0
+  options: TokenizerJsonOptions = {},
+): Result.Result<Tokenizer, TokenizerFormatError> => {
+  if (!isText(bytes)) return decodeLlama2cTokenizer(bytes, path)
+  return isWordFile(bytes)
     ? decodeWordTokenizer(bytes, path)
-    : decodeLlama2cTokenizer(bytes, path)
+    : decodeTokenizerJson(bytes, path, options)
+}
 
 /**
  * The tokens of one document as language models see them: the begin token where the tokenizer has one,

@@ -19,6 +19,8 @@ export interface Tokenizer {
   readonly decoder: () => TokenDecoder
   /** The tokenizer as a file. */
   readonly toBytes: () => Uint8Array
+  /** The tokenizer_config.json that it was read with, where there was one; it belongs beside the file. */
+  readonly toConfigBytes?: () => Uint8Array
 }
 
 /**

@@ -27,6 +27,8 @@ export interface TrainLanguageModelOptions {
   readonly clip?: number
   /** Chooses the windows. */
   readonly seed?: number
+  /** For pruned models: every weight of a block's linears that is 0 stays 0, bit for bit; false. */
+  readonly keepZeros?: boolean
 }
 
 /** What training gave. */
@@ -35,6 +37,17 @@ export interface TrainedLanguageModel {
   /** Mean cross-entropy of each step's batch, in nats a token. */
   readonly losses: ReadonlyArray<number>
 }
+
+/** The parameters, with linears through whose zeros no gradient flows. */
+const holdZeros = (model: CausalLM, parameters: unknown): unknown =>
+  model.blocks.reduce((all, block) => {
+    const own = block.parameters(all) as Readonly<Record<string, Tensor.Tensor>>
+    const held = block.linears.map(({ name }) => {
+      const weight = own[name]
+      return [name, Tensor.where(Tensor.notEqual(weight, 0), weight, 0)] as const
+    })
+    return block.replace(all, { ...own, ...Object.fromEntries(held) })
+  }, parameters)
 
 /**
  * Trains a model on next-token prediction: each step takes windows from random places of the
@@ -92,7 +105,11 @@ export const trainLanguageModel = (
     name: "training",
     parameters: model.parameters,
     batch: batchOf,
-    loss: (parameters, { tokens }) => Tensor.mean(windowCrossEntropy(model, parameters, tokens)),
+    loss: (parameters, { tokens }) => {
+      // A weight without value, gradient and moments is left alone by clipping, decay and Adam.
+      const used = options.keepZeros === true ? holdZeros(model, parameters) : parameters
+      return Tensor.mean(windowCrossEntropy(model, used, tokens))
+    },
     steps,
     optimizer,
     clip,

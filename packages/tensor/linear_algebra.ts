@@ -1,7 +1,7 @@
 import { HostFallbacks } from "@espalier/runtime"
 import { Context, Effect } from "effect"
 import type { NotPositiveDefinite, ShapeError } from "./errors.ts"
-import type { LeastSquaresOptions, Matrix, TriangularOptions } from "./matrix.ts"
+import type { FactorOptions, LeastSquaresOptions, Matrix, TriangularOptions } from "./matrix.ts"
 import * as Matrices from "./matrix.ts"
 
 /** Factorisations in `f64` on the host. See the functions of `Matrix` for what each one gives. */
@@ -9,6 +9,17 @@ export interface LinearAlgebraService {
   readonly cholesky: (
     a: Matrix,
     layer?: string,
+    options?: FactorOptions,
+  ) => Effect.Effect<Matrix, NotPositiveDefinite | ShapeError>
+  readonly inverseFactor: (
+    h: Matrix,
+    layer?: string,
+    options?: FactorOptions,
+  ) => Effect.Effect<Matrix, NotPositiveDefinite | ShapeError>
+  readonly inversePositiveDefinite: (
+    a: Matrix,
+    layer?: string,
+    options?: FactorOptions,
   ) => Effect.Effect<Matrix, NotPositiveDefinite | ShapeError>
   readonly solveTriangular: (
     l: Matrix,
@@ -35,6 +46,8 @@ const attempt =
 
 const plain: LinearAlgebraService = {
   cholesky: attempt(Matrices.cholesky),
+  inverseFactor: attempt(Matrices.inverseFactor),
+  inversePositiveDefinite: attempt(Matrices.inversePositiveDefinite),
   solveTriangular: attempt(Matrices.solveTriangular),
   solvePositiveDefinite: attempt(Matrices.solvePositiveDefinite),
   leastSquares: attempt(Matrices.leastSquares),
@@ -72,6 +85,14 @@ export class LinearAlgebra extends Context.Reference<LinearAlgebraService>(
   /** The lower factor of a symmetric positive definite matrix. */
   static cholesky(...operands: Parameters<"cholesky">) {
     return onHost((service) => service.cholesky(...operands))
+  }
+  /** The upper factor of the inverse of a symmetric positive definite matrix. */
+  static inverseFactor(...operands: Parameters<"inverseFactor">) {
+    return onHost((service) => service.inverseFactor(...operands))
+  }
+  /** The inverse of a symmetric positive definite matrix. */
+  static inversePositiveDefinite(...operands: Parameters<"inversePositiveDefinite">) {
+    return onHost((service) => service.inversePositiveDefinite(...operands))
   }
   /** Solves a lower triangular system, or its transpose. */
   static solveTriangular(...operands: Parameters<"solveTriangular">) {

@@ -13,6 +13,9 @@ describe("LinearAlgebra", () => {
     Effect.gen(function* () {
       const l = yield* LinearAlgebra.cholesky(a)
       assert.deepStrictEqual(l, Matrix.cholesky(a))
+      assert.deepStrictEqual(yield* LinearAlgebra.inverseFactor(a), Matrix.inverseFactor(a))
+      const inverse = yield* LinearAlgebra.inversePositiveDefinite(a)
+      assert.deepStrictEqual(inverse, Matrix.inversePositiveDefinite(a))
       assert.deepStrictEqual(
         yield* LinearAlgebra.solveTriangular(l, b),
         Matrix.solveTriangular(l, b),

@@ -7,11 +7,15 @@ import { NotPositiveDefinite, ShapeError } from "./errors.ts"
 export interface Matrix {
   readonly rows: number
   readonly columns: number
-  readonly data: Float64Array
+  /** Arithmetic is in `f64`; `f32` numbers take half the memory and round what is written to them. */
+  readonly data: Numbers
 }
 
+/** What a matrix is kept in. */
+export type Numbers = Float64Array | Float32Array
+
 /**
- * A matrix of numbers in row-major order; zeros where none are given. A `Float64Array` is not copied.
+ * A matrix of numbers in row-major order; zeros where none are given. A `Float64Array` or `Float32Array` is not copied.
  *
  * @example
  * ```ts
@@ -25,7 +29,7 @@ export const make = (rows: number, columns: number, values?: ArrayLike<number>):
   const data =
     values === undefined
       ? new Float64Array(rows * columns)
-      : values instanceof Float64Array
+      : values instanceof Float64Array || values instanceof Float32Array
         ? values
         : Float64Array.from(values)
   if (data.length !== rows * columns) {
@@ -44,6 +48,27 @@ const refuse = (operation: string, matrices: ReadonlyArray<Matrix>, problem: str
 /** Rows that are worked on together, so that they stay in the cache. */
 const block = 48
 
+/**
+ * A symmetric matrix from values of any kind, such as the `f32` Hessian of a device: only the lower
+ * triangle is read, so that the result is exactly symmetric.
+ */
+export const fromSymmetric = (values: ArrayLike<number>, n: number): Matrix => {
+  const { data } = make(n, n)
+  if (values.length !== n * n) {
+    const problem = `${values.length} values do not fill it`
+    throw new ShapeError({ operation: "Matrix", shapes: [[n, n]], problem })
+  }
+  for (let i0 = 0; i0 < n; i0 += block) {
+    for (let j0 = 0; j0 <= i0; j0 += block) {
+      for (let i = i0; i < Math.min(i0 + block, n); i++) {
+        const end = Math.min(j0 + block, i + 1)
+        for (let j = j0; j < end; j++) data[i * n + j] = data[j * n + i] = values[i * n + j]
+      }
+    }
+  }
+  return { rows: n, columns: n, data }
+}
+
 /** `aᵀ`. */
 export const transpose = ({ rows, columns, data }: Matrix): Matrix => {
   const result = new Float64Array(data.length)
@@ -58,10 +83,10 @@ export const transpose = ({ rows, columns, data }: Matrix): Matrix => {
 
 /** `result[i, j] −= Σ left[i, k] · right[j, k]` over `k < inner`, for a tile of i and j. */
 const subtractProducts = (
-  result: Float64Array,
+  result: Numbers,
   resultStride: number,
-  left: Float64Array,
-  right: Float64Array,
+  left: Numbers,
+  right: Numbers,
   stride: number,
   [i0, i1]: readonly [number, number],
   [j0, j1]: readonly [number, number],
@@ -120,14 +145,25 @@ export const multiply = (a: Matrix, b: Matrix): Matrix => {
   return multiplyTransposed(a, transpose(b))
 }
 
-/**
- * The lower triangular `l` with `l · lᵀ = a` for a symmetric positive definite `a`, of which only
- * the lower triangle is read. Throws `NotPositiveDefinite` with the `layer` given and the pivot
- * at which it fails. Left-looking by blocks (Golub & Van Loan, Matrix Computations, 4.2.6).
- */
-export const cholesky = (a: Matrix, layer = "matrix"): Matrix => {
+/** What becomes of the matrix that is factored. */
+export interface FactorOptions {
+  /**
+   * Puts the result in the place of the matrix, which is gone: one matrix less in memory. Where the
+   * factorisation fails the matrix is as it was. Default: false.
+   */
+  readonly consume?: boolean
+}
+
+/** Gives a result in new memory or, where that is allowed, in the memory of the operand. */
+const given = (a: Matrix, result: Matrix, { consume = false }: FactorOptions): Matrix => {
+  if (!consume) return result
+  a.data.set(result.data)
+  return a
+}
+
+/** {@link cholesky}, where the rows have numbers of their own in what is said of a pivot. */
+const lowerFactor = (a: Matrix, layer: string, numberOf: (row: number) => number): Matrix => {
   const n = a.rows
-  if (n !== a.columns) refuse("cholesky", [a], "needs a square matrix")
   const l = new Float64Array(n * n)
   for (let i = 0; i < n; i++) l.set(a.data.subarray(i * n, i * n + i + 1), i * n)
   for (let i0 = 0; i0 < n; i0 += block) {
@@ -141,7 +177,7 @@ export const cholesky = (a: Matrix, layer = "matrix"): Matrix => {
           for (let k = j0; k < j; k++) value -= l[i * n + k] * l[j * n + k]
           if (j < i) l[i * n + j] = value / l[j * n + j]
           else if (value > 0 && Number.isFinite(value)) l[i * n + i] = Math.sqrt(value)
-          else throw new NotPositiveDefinite({ layer, pivot: i, value, size: n })
+          else throw new NotPositiveDefinite({ layer, pivot: numberOf(i), value, size: n })
         }
       }
     }
@@ -149,6 +185,77 @@ export const cholesky = (a: Matrix, layer = "matrix"): Matrix => {
     for (let i = i0; i < i1; i++) l.fill(0, i * n + i + 1, (i + 1) * n)
   }
   return { rows: n, columns: n, data: l }
+}
+
+/**
+ * The lower triangular `l` with `l · lᵀ = a` for a symmetric positive definite `a`, of which only
+ * the lower triangle is read. Throws `NotPositiveDefinite` with the `layer` given and the pivot
+ * at which it fails. Left-looking by blocks (Golub & Van Loan, Matrix Computations, 4.2.6).
+ */
+export const cholesky = (a: Matrix, layer = "matrix", options: FactorOptions = {}): Matrix => {
+  if (a.rows !== a.columns) refuse("cholesky", [a], "needs a square matrix")
+  const factor = lowerFactor(a, layer, (row) => row)
+  return given(a, factor, options)
+}
+
+/** The lower triangular inverse of a lower triangular matrix, row after row in its place. */
+const invertTriangular = ({ rows: n, data }: Matrix): void => {
+  const row = new Float64Array(n)
+  for (let i = 0; i < n; i++) {
+    row.set(data.subarray(i * n, i * n + i))
+    data.fill(0, i * n, i * n + i)
+    const pivot = data[i * n + i]
+    for (let k = 0; k < i; k++) {
+      const factor = row[k] / pivot
+      for (let j = 0; j <= k; j++) data[i * n + j] -= factor * data[k * n + j]
+    }
+    data[i * n + i] = 1 / pivot
+  }
+}
+
+/**
+ * The upper triangular `u` with a positive diagonal and `uᵀ · u = h⁻¹`, for a symmetric positive
+ * definite `h`, of which only the lower triangle is read: what SparseGPT and GPTQ walk along. Throws
+ * `NotPositiveDefinite` with the `layer` given and the pivot, from the last row upwards, at which it
+ * fails.
+ *
+ * Nothing is inverted and factored again. With `j` the matrix that reverses the order of rows,
+ * `j · h · j = l · lᵀ` is an ordinary Cholesky factorisation, and `u = j · l⁻¹ · j`.
+ *
+ * @example
+ * ```ts
+ * import { Matrix } from "@espalier/tensor"
+ *
+ * const h = Matrix.make(2, 2, [5, 2, 2, 4])
+ * console.log(Matrix.inverseFactor(h).data) // Float64Array(4) [ 0.5, -0.25, 0, 0.5 ]
+ * ```
+ */
+export const inverseFactor = (h: Matrix, layer = "matrix", options: FactorOptions = {}): Matrix => {
+  const n = h.rows
+  if (n !== h.columns) refuse("inverseFactor", [h], "needs a square matrix")
+  // The reversed transpose has in its lower triangle what h has in its own.
+  const reversed = transpose(h)
+  reversed.data.reverse()
+  const factor = lowerFactor(reversed, layer, (row) => n - 1 - row)
+  invertTriangular(factor)
+  factor.data.reverse()
+  return given(h, factor, options)
+}
+
+/**
+ * The inverse of a symmetric positive definite matrix, of which only the lower triangle is read:
+ * exactly symmetric. Throws as {@link cholesky} does.
+ */
+export const inversePositiveDefinite = (
+  a: Matrix,
+  layer?: string,
+  options: FactorOptions = {},
+): Matrix => {
+  if (a.rows !== a.columns) refuse("inversePositiveDefinite", [a], "needs a square matrix")
+  const factor = cholesky(a, layer)
+  invertTriangular(factor)
+  const turned = transpose(factor)
+  return given(a, multiplyTransposed(turned, turned), options)
 }
 
 /** Which of the two systems {@link solveTriangular} solves. */

@@ -21,12 +21,17 @@ const positive = (n: number, seed: number): Matrix.Matrix => {
 }
 const close = (found: Matrix.Matrix, expected: Matrix.Matrix, tolerance = 1e-12): void => {
   assert.deepStrictEqual([found.rows, found.columns], [expected.rows, expected.columns])
-  const scale = expected.data.reduce((most, x) => Math.max(most, Math.abs(x)), 1)
+  const scale = Array.from(expected.data).reduce((most, x) => Math.max(most, Math.abs(x)), 1)
   for (const [i, x] of expected.data.entries()) {
     if (!(Math.abs(found.data[i] - x) <= tolerance * scale)) {
       assert.fail(`element ${i} is ${found.data[i]}, expected ${x}`)
     }
   }
+}
+const identity = (n: number): Matrix.Matrix => {
+  const result = Matrix.make(n, n)
+  for (let i = 0; i < n; i++) result.data[i * (n + 1)] = 1
+  return result
 }
 const size = fc.integer({ min: 1, max: 110 })
 const seed = fc.nat(1000)
@@ -81,6 +86,64 @@ describe("Matrix", () => {
     assert.deepStrictEqual([...Matrix.cholesky(a).data], [2, 0, 0, 6, 1, 0, -8, 5, 3])
   })
 
+  it("inverseFactor: u is upper triangular with a positive diagonal, and uᵀ·u·h = 1", () => {
+    fc.assert(
+      fc.property(size, seed, (n, s) => {
+        const h = positive(n, s)
+        const u = Matrix.inverseFactor(h)
+        for (let i = 0; i < n; i++) {
+          assert.isAbove(u.data[i * n + i], 0)
+          for (let j = 0; j < i; j++) assert.strictEqual(u.data[i * n + j], 0)
+        }
+        const ut = Matrix.transpose(u)
+        close(Matrix.multiply(Matrix.multiplyTransposed(ut, ut), h), identity(n))
+        // It is what the inverse factored again would be.
+        const again = Matrix.transpose(Matrix.cholesky(Matrix.inversePositiveDefinite(h)))
+        close(u, again)
+      }),
+      { numRuns: 40, seed: 7 },
+    )
+  })
+
+  it("inversePositiveDefinite: exactly symmetric, and a·x = 1", () => {
+    fc.assert(
+      fc.property(size, seed, (n, s) => {
+        const a = positive(n, s)
+        const x = Matrix.inversePositiveDefinite(a)
+        assert.deepStrictEqual(Matrix.transpose(x), x)
+        close(Matrix.multiply(a, x), identity(n))
+      }),
+      { numRuns: 40, seed: 8 },
+    )
+  })
+
+  it("factors read the lower triangle only, and take the place of the matrix if they may", () => {
+    const a = positive(60, 3)
+    for (const factor of [Matrix.cholesky, Matrix.inverseFactor, Matrix.inversePositiveDefinite]) {
+      const copy = Float64Array.from(a.data)
+      for (let i = 0; i < 60; i++) copy.fill(Number.NaN, i * 60 + i + 1, (i + 1) * 60)
+      const lower = Matrix.make(60, 60, copy)
+      const result = factor(lower)
+      assert.notStrictEqual(result.data, copy)
+      assert.deepStrictEqual(result, factor(a))
+      assert.strictEqual(factor(lower, "layer", { consume: true }).data, copy)
+      assert.deepStrictEqual(lower, result)
+    }
+  })
+
+  it("fromSymmetric mirrors the lower triangle of values of any kind", () => {
+    const n = 70
+    const values = Float32Array.from(random(n, n, 4).data)
+    const { data } = Matrix.fromSymmetric(values, n)
+    for (let i = 0; i < n; i++) {
+      for (let j = 0; j <= i; j++) {
+        assert.strictEqual(data[i * n + j], values[i * n + j])
+        assert.strictEqual(data[j * n + i], values[i * n + j])
+      }
+    }
+    assert.throws(() => Matrix.fromSymmetric(values, 3), "Matrix of [3, 3]: 4900 values")
+  })
+
   it("triangular systems: l·x = b and lᵀ·x = b", () => {
     fc.assert(
       fc.property(size, fc.integer({ min: 1, max: 80 }), seed, (n, m, s) => {
@@ -98,9 +161,8 @@ describe("Matrix", () => {
     const a = positive(90, 4)
     const b = random(90, 7, 5)
     close(Matrix.multiply(a, Matrix.solvePositiveDefinite(a, b)), b)
-    const identity = Matrix.make(90, 90)
-    for (let i = 0; i < 90; i++) identity.data[i * 91] = 1
-    close(Matrix.multiply(a, Matrix.solvePositiveDefinite(a, identity)), identity)
+    const one = identity(90)
+    close(Matrix.multiply(a, Matrix.solvePositiveDefinite(a, one)), one)
   })
 
   it("least squares: the residual is orthogonal to every column", () => {
@@ -159,6 +221,23 @@ describe("Matrix", () => {
     const deep = positive(100, 9)
     deep.data[77 * 101] = -1
     check(100, 77, deep.data, "Raise the damping")
+  })
+
+  it("inverseFactor counts pivots as the matrix does, from the last one upwards", () => {
+    const h = positive(100, 9)
+    const before = Float64Array.from(h.data)
+    for (const row of [0, 60, 99]) {
+      h.data.set(before)
+      h.data[row * 101] = -1
+      try {
+        Matrix.inverseFactor(h, "blocks.0.q", { consume: true })
+        assert.fail("it was factored")
+      } catch (error) {
+        assert.instanceOf(error, NotPositiveDefinite)
+        assert.strictEqual(error.pivot, row)
+      }
+      assert.strictEqual(h.data[row * 101], -1)
+    }
   })
 
   it("refuses shapes that do not fit", () => {

@@ -64,6 +64,18 @@ describeOn(device, "accuracy against f64", (device) => {
         assert.isAtMost(Math.max(near, far), 1.2e-7)
       }),
     )
+    it.effect(`${name} of what is far too large stays within [-1, 1]`, () =>
+      Effect.gen(function* () {
+        const x = Float32Array.from(
+          { length: 200 },
+          (_, i) => Math.exp(0.44 * i) * (i % 2 ? 1 : -1),
+        )
+        const [found] = yield* runSchedule(device, Ir.scheduleOf(Kernels.unary(name, x.length)), [
+          x,
+        ])
+        for (const [i, value] of found.entries()) assert.isAtMost(Math.abs(value), 1, `${x[i]}`)
+      }),
+    )
   }
   it.effect("power within 3e-6 of the result over a wide range", () =>
     Effect.gen(function* () {

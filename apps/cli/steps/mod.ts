@@ -1,22 +1,32 @@
 import type { Step } from "@espalier/pipeline"
 import type { Device } from "@espalier/tensor"
 import type { Platform } from "../command_line/application.ts"
+import { modelFineTune } from "./fine_tune.ts"
 import { modelLoad, modelPerplexity } from "./model.ts"
-import { pruneMagnitudeStep, pruneWandaStep } from "./prune.ts"
-import { reportTable } from "./report.ts"
+import { pruneSteps } from "./prune.ts"
+import { reportSpread, reportTable } from "./report.ts"
+import { modelSelect } from "./select.ts"
 import { textStories, textStoryFloor } from "./stories.ts"
+import { textGenerate } from "./generate.ts"
+import { textJoin } from "./join.ts"
 import { textLoad } from "./text.ts"
 import { modelTrain } from "./train.ts"
+import { modelZeroShot } from "./zero_shot.ts"
 
 /** Every step that `espalier` knows. */
 export const steps: ReadonlyArray<Step<Device | Platform>> = [
   textLoad,
+  textJoin,
+  textGenerate,
   textStories,
   textStoryFloor,
   modelLoad,
   modelTrain,
+  modelFineTune,
   modelPerplexity,
-  pruneMagnitudeStep,
-  pruneWandaStep,
+  modelZeroShot,
+  ...pruneSteps,
+  modelSelect,
+  reportSpread,
   reportTable,
 ]

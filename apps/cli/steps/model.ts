@@ -1,4 +1,4 @@
-import { countLlamaParameters, perplexity } from "@espalier/models"
+import { countParameters, perplexity } from "@espalier/models"
 import { Step } from "@espalier/pipeline"
 import { countSparsity } from "@espalier/pruning"
 import { Effect, Schema } from "effect"
@@ -23,14 +23,14 @@ export const modelLoad = Step.define({
   run: ({ paths }) =>
     Effect.gen(function* () {
       const value = yield* readModel(paths.path, paths.tokenizer)
-      const { config } = value.model
+      const { model } = value
       return {
         outputs: { model: value },
         metrics: {
-          parameters: countLlamaParameters(config),
-          layers: config.layers,
-          context: config.contextLength,
-          vocabulary: config.vocabularySize,
+          parameters: countParameters(model),
+          layers: model.blocks.length,
+          context: model.contextLength,
+          vocabulary: model.vocabularySize,
         },
       }
     }),

@@ -1,32 +1,62 @@
+import type { Tokenizer } from "@espalier/models"
 import {
   CheckpointFormatError,
   checkTokenizer,
   decodeLlama2c,
   decodeTokenizer,
+  decodeVocabularyAndMerges,
   makeLlama,
+  openCheckpoint,
 } from "@espalier/models"
 import { unreadable } from "@espalier/pipeline"
 import { Effect, FileSystem, Path } from "effect"
 import type { ModelValue } from "../artifacts/model.ts"
-import { decodeLlamaFiles, decodeModel } from "../artifacts/model.ts"
 
 const readBytes = Effect.fnUntraced(function* (path: string) {
   const fileSystem = yield* FileSystem.FileSystem
   return yield* Effect.mapError(fileSystem.readFile(path), unreadable(path))
 })
 
-const readFolder = Effect.fnUntraced(function* (folder: string) {
+const readIfThere = Effect.fnUntraced(function* (path: string) {
   const fileSystem = yield* FileSystem.FileSystem
+  const there = yield* Effect.orElseSucceed(fileSystem.exists(path), () => false)
+  return there ? yield* readBytes(path) : undefined
+})
+
+/** The tokenizer in a folder, with the file it came from; `undefined` where there is none. */
+const readFolderTokenizer = Effect.fnUntraced(function* (folder: string) {
   const path = yield* Path.Path
-  const names = ["config.json", "model.safetensors", "tokenizer.bin", "tokenizer.json"]
-  const files: Record<string, Uint8Array> = {}
-  for (const name of names) {
-    const file = path.join(folder, name)
-    if (yield* Effect.orElseSucceed(fileSystem.exists(file), () => false)) {
-      files[name] = yield* readBytes(file)
-    }
+  const at = (name: string) => path.join(folder, name)
+  const config = yield* readIfThere(at("tokenizer_config.json"))
+  for (const file of [at("tokenizer.bin"), at("tokenizer.json")]) {
+    const bytes = yield* readIfThere(file)
+    if (bytes === undefined) continue
+    const tokenizer = yield* Effect.fromResult(decodeTokenizer(bytes, file, { config }))
+    return { tokenizer, file }
   }
-  return files
+  const file = at("vocab.json")
+  const [vocabulary, merges] = [yield* readIfThere(file), yield* readIfThere(at("merges.txt"))]
+  if (vocabulary === undefined || merges === undefined) return undefined
+  const tokenizer = yield* Effect.fromResult(
+    decodeVocabularyAndMerges({ vocabulary, merges }, file, { config }),
+  )
+  return { tokenizer, file }
+})
+
+/** The tokenizer in the file that was given, else in the folder. */
+export const readTokenizer = Effect.fnUntraced(function* (folder: string, file?: string) {
+  if (file !== undefined) {
+    const tokenizer = yield* Effect.fromResult(decodeTokenizer(yield* readBytes(file), file))
+    return { tokenizer, file }
+  }
+  const found = yield* readFolderTokenizer(folder)
+  if (found !== undefined) return found
+  return yield* new CheckpointFormatError({
+    path: folder,
+    expected: "a tokenizer beside the checkpoint (tokenizer.json)",
+    found: "none",
+    hint: "Name its file with tokenizer (--tokenizer).",
+  })
 })
 
 const tokenizerNeeded = (path: string) =>
@@ -37,6 +67,18 @@ const tokenizerNeeded = (path: string) =>
     hint: "A llama2.c checkpoint holds no tokenizer: name its file with tokenizer (--tokenizer).",
   })
 
+/** All of a folder's weights in memory. */
+const readFolderModel = Effect.fnUntraced(function* (folder: string) {
+  const { model, read } = yield* openCheckpoint(folder)
+  return model.withParameters(yield* read(model.parameters))
+})
+
+const readLlama2c = Effect.fnUntraced(function* (path: string) {
+  const bytes = yield* readBytes(path)
+  const { config, parameters } = yield* Effect.fromResult(decodeLlama2c(bytes, path))
+  return makeLlama(config, parameters)
+})
+
 /**
  * A model from a llama2.c checkpoint (v0, v1 or v2) or from a folder in the Hugging Face layout,
  * with its tokenizer checked against it.
@@ -45,21 +87,14 @@ export const readModel = Effect.fnUntraced(function* (path: string, tokenizerPat
   const fileSystem = yield* FileSystem.FileSystem
   const { type } = yield* Effect.mapError(fileSystem.stat(path), unreadable(path))
   const isFolder = type === "Directory"
-  if (isFolder && tokenizerPath === undefined) {
-    const value: ModelValue = yield* decodeModel(yield* readFolder(path), path)
-    yield* Effect.fromResult(checkTokenizer(value.tokenizer, value.model.vocabularySize, path))
-    return value
-  }
-  const model = isFolder
-    ? yield* decodeLlamaFiles(yield* readFolder(path), path)
-    : yield* Effect.map(
-        Effect.flatMap(readBytes(path), (bytes) => Effect.fromResult(decodeLlama2c(bytes, path))),
-        ({ config, parameters }) => makeLlama(config, parameters),
-      )
-  if (tokenizerPath === undefined) return yield* tokenizerNeeded(path)
-  const bytes = yield* readBytes(tokenizerPath)
-  const tokenizer = yield* Effect.fromResult(decodeTokenizer(bytes, tokenizerPath))
-  yield* Effect.fromResult(checkTokenizer(tokenizer, model.vocabularySize, tokenizerPath))
+  const model = isFolder ? yield* readFolderModel(path) : yield* readLlama2c(path)
+  if (!isFolder && tokenizerPath === undefined) return yield* tokenizerNeeded(path)
+  const found: { readonly tokenizer: Tokenizer; readonly file: string } = yield* readTokenizer(
+    path,
+    tokenizerPath,
+  )
+  const { tokenizer, file } = found
+  yield* Effect.fromResult(checkTokenizer(tokenizer, model.vocabularySize, file))
   const value: ModelValue = { model, tokenizer }
   return value
 })

@@ -48,6 +48,7 @@ const pick = (
   const record = value as Readonly<Record<string, unknown>>
   const keys = Object.keys(record)
   const named = keys.length === 0 ? "it has no keys" : `its keys are: ${keys.join(", ")}`
+  if (field === undefined && typeof record.text === "string") return Result.succeed(record.text)
   if (field === undefined) return fail("which field holds the text?", `give field: KEY; ${named}`)
   const found = record[field]
   if (found === undefined) return fail(`there is no field "${field}"`, named)
@@ -59,7 +60,7 @@ const pick = (
 /**
  * The documents of a file, by its ending: `.jsonl` and `.ndjson` hold one JSON value a line, `.json`
  * holds an array, any other file is one text, cut at `split` where that is given. An item is a text
- * or an object whose `field` is one.
+ * or an object whose `field` is one; `text` where no field is named.
  */
 export const readDocuments = (
   path: string,

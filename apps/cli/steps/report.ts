@@ -1,21 +1,6 @@
-import { Metrics, Step, suggest } from "@espalier/pipeline"
-import { Effect, Predicate, Schema } from "effect"
-
-/** A column that no row of a table has. */
-export class MetricMissing extends Schema.TaggedError<MetricMissing>()("MetricMissing", {
-  column: Schema.String,
-  hint: Schema.String,
-}) {
-  override get message(): string {
-    return `none of the rows has a metric "${this.column}"`
-  }
-}
-
-/** A figure: a number, or of a group of figures its `overall`; infinite ones are words. */
-const figureOf = (value: unknown): number | string | undefined => {
-  if (typeof value === "number" || typeof value === "string") return value
-  return Predicate.isObject(value) && "overall" in value ? figureOf(value.overall) : undefined
-}
+import { Metrics, Step } from "@espalier/pipeline"
+import { Effect, Schema } from "effect"
+import { figureOf, missingMetric, numbersOf } from "./figures.ts"
 
 const format = (value: number | string | undefined): string =>
   typeof value === "number" && !Number.isInteger(value) ? value.toPrecision(5) : `${value ?? ""}`
@@ -50,11 +35,7 @@ export const reportTable = Step.define({
       )
       for (const [i, column] of columns.entries()) {
         if (rows.length === 0 || table.some(([, figures]) => figures[i] !== undefined)) continue
-        const known = [...new Set(rows.flatMap(({ value }) => Object.keys(value)))]
-        return yield* new MetricMissing({
-          column,
-          hint: suggest(column, known, "metrics of these steps"),
-        })
+        return yield* missingMetric(column, rows)
       }
       return {
         metrics: {
@@ -70,6 +51,37 @@ export const reportTable = Step.define({
             columns,
             table.map(([name, figures]) => [name, ...figures.map(format)]),
           ),
+        },
+      }
+    }),
+})
+
+const median = (sorted: ReadonlyArray<number>): number =>
+  (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2
+
+/** `report/spread`: median and range of repeated measurements. */
+export const reportSpread = Step.define({
+  use: "report/spread",
+  description:
+    "Median, smallest and largest value of one metric over several steps, such as seeds.",
+  version: 1,
+  config: Schema.Struct({
+    metric: Schema.NonEmptyString.annotate({ description: "the metric to summarise" }).pipe(
+      Schema.withDecodingDefault(Effect.succeed("perplexity")),
+    ),
+  }),
+  inputs: { rows: { type: Metrics, many: true, description: "the steps that measured it" } },
+  run: ({ config: { metric }, inputs: { rows } }) =>
+    Effect.gen(function* () {
+      const values = numbersOf(metric, rows)
+      if (values === undefined || values.length === 0) return yield* missingMetric(metric, rows)
+      const sorted = values.toSorted((a, b) => a - b)
+      return {
+        metrics: {
+          [metric]: median(sorted),
+          smallest: sorted[0],
+          largest: sorted[sorted.length - 1],
+          runs: sorted.length,
         },
       }
     }),

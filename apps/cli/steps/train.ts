@@ -10,7 +10,7 @@ import {
 } from "@espalier/models"
 import { Step } from "@espalier/pipeline"
 import { Effect, Schema } from "effect"
-import { Model, sameFamily } from "../artifacts/model.ts"
+import { Model } from "../artifacts/model.ts"
 import { Text } from "../artifacts/text.ts"
 
 const Count = Schema.Int.check(Schema.isGreaterThan(0))
@@ -56,7 +56,7 @@ export const modelTrain = Step.define({
       const { model, losses } = yield* trainLanguageModel(start, options)
       const tail = losses.slice(-20)
       return {
-        outputs: { model: sameFamily({ model: start, tokenizer }, model) },
+        outputs: { model: { model, tokenizer } },
         metrics: {
           parameters: countLlamaParameters(llama),
           vocabulary: tokenizer.vocabularySize,

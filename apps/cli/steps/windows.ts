@@ -26,6 +26,9 @@ export const calibrationFields = {
   sampling: Schema.Literals(["first", "random"])
     .annotate({ description: "the first windows of the text, or random ones" })
     .pipe(Schema.withDecodingDefault(Effect.succeed("first" as const))),
+  seed: Schema.optionalKey(
+    Schema.Int.annotate({ description: "of random sampling, instead of the pipeline's seed" }),
+  ),
 }
 
 /** The windows of a text for a model; fewer than asked for is reported. */

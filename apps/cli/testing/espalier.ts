@@ -40,6 +40,8 @@ export const makeFolder = (main: keyof typeof mains = "test") => {
       options: {
         readonly env?: Readonly<Record<string, string>>
         readonly onError?: (text: string, signal: (name: NodeJS.Signals) => void) => void
+        /** Milliseconds until the process is killed (SIGKILL). */
+        readonly killAfter?: number
       } = {},
     ) =>
       new Promise<Ended>((resolve, reject) => {
@@ -59,6 +61,11 @@ export const makeFolder = (main: keyof typeof mains = "test") => {
           error += chunk.toString()
           options.onError?.(error, (name) => void child.kill(name))
         })
+        const timer =
+          options.killAfter === undefined
+            ? undefined
+            : setTimeout(() => child.kill("SIGKILL"), options.killAfter)
+        child.on("close", () => clearTimeout(timer))
         child.on("error", reject)
         child.on("close", (code) => resolve({ code, out, error }))
       }),

@@ -1,3 +1,4 @@
+import type { Llama } from "@espalier/models"
 import {
   llamaParameterShapes,
   makeLlama,
@@ -21,13 +22,15 @@ export const tinyStories = tellStories(1, 20).map(({ text }) => text)
  * An untrained model with seeded weights, made without a device. Its feed-forward width of 12 is no
  * multiple of 8, and it sees 32 tokens.
  */
-export const makeTinyModel = (options: { readonly hiddenDimension?: number } = {}): ModelValue => {
+export const makeTinyModel = (
+  options: { readonly hiddenDimension?: number; readonly layers?: number } = {},
+): ModelValue & { readonly model: Llama } => {
   const tokenizer = makeWordTokenizerFor(tinyStories)
   const config = Result.getOrThrow(
     makeLlamaConfig({
       dimension: 8,
       hiddenDimension: options.hiddenDimension ?? 12,
-      layers: 2,
+      layers: options.layers ?? 2,
       heads: 2,
       keyValueHeads: 1,
       contextLength: 32,
@@ -49,7 +52,7 @@ export const makeTinyModel = (options: { readonly hiddenDimension?: number } = {
 /** Writes a model as a folder in the Hugging Face layout. */
 export const writeModel = (folder: string, model: ModelValue): void => {
   mkdirSync(folder, { recursive: true })
-  for (const [name, bytes] of Object.entries(encodeModel(model))) {
+  for (const [name, bytes] of Object.entries(Result.getOrThrow(encodeModel(model)))) {
     writeFileSync(join(folder, name), bytes)
   }
 }

@@ -195,6 +195,7 @@ export const opcodes = {
     "i32x4.trunc_sat_f64x2_u_zero": 0xfd,
     "f64x2.convert_low_i32x4_s": 0xfe,
     "f64x2.convert_low_i32x4_u": 0xff,
+    "i8x16.relaxed_swizzle": 0x100,
     "f32x4.relaxed_madd": 0x105,
     "f32x4.relaxed_nmadd": 0x106,
     "f64x2.relaxed_madd": 0x107,

@@ -114,14 +114,16 @@ fn power_f32(x: f32, y: f32) -> f32 {
   return scale_f32(1.0f + r * p, i32(n)) * sign;
 }`,
   ),
-  // Quadrant by four parts of π/2 of which three have 9 bits: exact for |x| below 51,000.
+  // Quadrant by four parts of π/2 of which three have 9 bits: exact for |x| below 51,000. Far beyond, what
+  // is left is anything: it is kept in the quadrant, so that a sine never leaves [-1, 1].
   quadrant: define(
-    [],
+    ["is_nan"],
     `
 fn quadrant(x: f32) -> vec2<f32> {
   let n = round(x * 0.6366197723675814f);
-  let r = ((x - n * 1.5703125f) - n * 0.00048351287841796875f) - n * 3.1385570764541626e-7f;
-  return vec2<f32>(n, r - n * 6.07710062827671e-11f);
+  let most = ((x - n * 1.5703125f) - n * 0.00048351287841796875f) - n * 3.1385570764541626e-7f;
+  let r = most - n * 6.07710062827671e-11f;
+  return vec2<f32>(n, select(clamp(r, -0.8f, 0.8f), r, is_nan(r)));
 }`,
   ),
   // sin r = r + r³ P(r²) and cos r = 1 - r² / 2 + r⁴ Q(r²) on ± π/4, 3.7e-9 and 1e-10

@@ -1,14 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
 import { HostArray } from "@espalier/tensor"
 import { Result, Schema } from "effect"
-import { decodeHuggingFaceConfig, encodeHuggingFaceConfig } from "./hugging_face_config.ts"
-import { fromHuggingFace, huggingFaceName, toHuggingFace } from "./hugging_face_llama.ts"
-import { decodeLlama2c } from "./llama2c.ts"
-import type { LlamaConfig } from "./llama_config.ts"
-import { headDimension } from "./llama_config.ts"
-import { llamaParameterShapes, mapLlamaParameters } from "./llama_parameters.ts"
-import { decodeSafetensors, encodeSafetensors } from "./safetensors.ts"
-import { hasData, needsData, readData } from "./testing/data.ts"
+import type { CausalLM } from "../causal_lm.ts"
+import { makeLlama } from "../llama.ts"
+import { decodeLlama2c } from "../llama2c.ts"
+import type { LlamaConfig } from "../llama_config.ts"
+import { headDimension } from "../llama_config.ts"
+import { llamaParameterShapes, mapLlamaParameters } from "../llama_parameters.ts"
+import { decodeSafetensors, encodeSafetensors } from "../safetensors.ts"
+import { hasData, needsData, readData } from "../testing/data.ts"
+import { tinyGpt2, tinyOpt } from "../testing/random_parameters.ts"
+import { tinyLlama } from "../testing/tiny.ts"
+import type { HuggingFaceModel } from "./model.ts"
+import { fromHuggingFace, huggingFaceNames, toHuggingFace } from "./tensors.ts"
 
 const Count = (minimum: number, maximum: number) =>
   Schema.Int.check(Schema.isBetween({ minimum, maximum }))
@@ -45,6 +49,12 @@ const numbered = (config: LlamaConfig) => {
   })
 }
 
+const tensorsOf = (model: CausalLM) => Result.getOrThrow(toHuggingFace(model))
+
+/** The parameters that tensors give a model of the same family and sizes. */
+const back = (model: HuggingFaceModel, tensors: ReadonlyMap<string, HostArray.HostArray>) =>
+  Result.getOrThrow(fromHuggingFace(model, tensors, "m")).parameters
+
 const multiply = ({ shape, data }: HostArray.HostArray, x: ReadonlyArray<number>) =>
   Array.from({ length: shape[0] }, (_, row) =>
     x.reduce((sum, value, column) => sum + data[row * shape[1] + column] * value, 0),
@@ -72,25 +82,20 @@ describe("Hugging Face LLaMA", () => {
     [...sizes],
     (drawn) => {
       const config = makeConfig(drawn)
-      const parameters = numbered(config)
-      const bytes = encodeSafetensors(toHuggingFace(config, parameters), { format: "pt" })
+      const model = makeLlama(config, numbered(config))
+      const bytes = encodeSafetensors(tensorsOf(model), { format: "pt" })
       const { tensors } = Result.getOrThrow(decodeSafetensors(bytes, "m"))
-      assert.deepStrictEqual(Result.getOrThrow(fromHuggingFace(config, tensors, "m")), parameters)
+      assert.deepStrictEqual(back(model, tensors), model.parameters)
     },
     { arbitrary: { runs: 30 } },
   )
-
-  it.prop("config.json comes back", [...sizes], (drawn) => {
-    const config = makeConfig(drawn)
-    const bytes = encodeHuggingFaceConfig(config)
-    assert.deepStrictEqual(Result.getOrThrow(decodeHuggingFaceConfig(bytes, "c")), config)
-  })
 
   it("attention scores are the same in both rotary layouts", () => {
     const config = makeConfig([4, 2, 2, 1, true])
     const width = headDimension(config)
     const parameters = numbered(config)
-    const theirs = toHuggingFace(config, parameters)
+    const theirs = tensorsOf(makeLlama(config, parameters))
+    const names = huggingFaceNames({ family: "llama", config })
     const x = Array.from({ length: config.dimension }, (_, i) => Math.cos(3 * i))
     const y = Array.from({ length: config.dimension }, (_, i) => Math.cos(5 * i + 1))
     const score = (
@@ -109,8 +114,8 @@ describe("Hugging Face LLaMA", () => {
       const { query, key } = parameters.blocks[0]
       const interleaved = score(query, key, head, (i) => [2 * i, 2 * i + 1])
       const halfSplit = score(
-        theirs.get(huggingFaceName("blocks.0.query"))!,
-        theirs.get(huggingFaceName("blocks.0.key"))!,
+        theirs.get(names.get("blocks.0.query")!)!,
+        theirs.get(names.get("blocks.0.key")!)!,
         head,
         (i) => [i, i + width / 2],
       )
@@ -119,12 +124,8 @@ describe("Hugging Face LLaMA", () => {
   })
 
   it("parameters have the names that transformers uses", () => {
-    const names = [
-      ...toHuggingFace(
-        makeConfig([1, 1, 1, 1, false]),
-        numbered(makeConfig([1, 1, 1, 1, false])),
-      ).keys(),
-    ]
+    const config = makeConfig([1, 1, 1, 1, false])
+    const names = [...tensorsOf(makeLlama(config, numbered(config))).keys()]
     assert.deepStrictEqual(names.toSorted(), [
       "lm_head.weight",
       "model.embed_tokens.weight",
@@ -139,16 +140,16 @@ describe("Hugging Face LLaMA", () => {
       "model.layers.0.self_attn.v_proj.weight",
       "model.norm.weight",
     ])
-    assert.throws(() => huggingFaceName("blocks.0.bias"), RangeError)
   })
 
   it("missing, misshapen and foreign tensors are named", () => {
     const config = makeConfig([2, 1, 2, 1, false])
-    const complete = toHuggingFace(config, numbered(config))
+    const complete = tensorsOf(makeLlama(config, numbered(config)))
+    const configuration = { family: "llama", config } as const
     const refuse = (change: (tensors: Map<string, HostArray.HostArray>) => void) => {
       const tensors = new Map(complete)
       change(tensors)
-      const result = fromHuggingFace(config, tensors, "m.safetensors")
+      const result = fromHuggingFace(configuration, tensors, "m.safetensors")
       if (Result.isSuccess(result)) throw new Error("accepted")
       return result.failure.message
     }
@@ -170,54 +171,86 @@ describe("Hugging Face LLaMA", () => {
     )
     const tolerated = new Map(complete)
     tolerated.set("model.layers.0.self_attn.rotary_emb.inv_freq", HostArray.make([1], [1]))
-    assert.isTrue(Result.isSuccess(fromHuggingFace(config, tolerated, "m")))
-    assert.isTrue(
-      Result.isSuccess(fromHuggingFace({ ...config, tiedEmbeddings: true }, complete, "m")),
-    )
-  })
-
-  it("config.json takes transformers' defaults for absent keys", () => {
-    const json = {
-      hidden_size: 64,
-      intermediate_size: 172,
-      num_hidden_layers: 5,
-      num_attention_heads: 8,
-      vocab_size: 512,
-    }
-    const read = (value: unknown) =>
-      decodeHuggingFaceConfig(new TextEncoder().encode(JSON.stringify(value)), "config.json")
-    const config = Result.getOrThrow(read(json))
-    assert.deepInclude(config, {
-      keyValueHeads: 8,
-      contextLength: 2048,
-      tiedEmbeddings: false,
-      ropeTheta: 10000,
-      normEpsilon: 1e-6,
-    })
-    const newer = Result.getOrThrow(read({ ...json, rope_parameters: { rope_theta: 5e5 } }))
-    assert.strictEqual(newer.ropeTheta, 5e5)
-    for (const [change, message] of [
-      [{ hidden_act: "gelu" }, /hidden_act "silu", found "gelu"/],
-      [{ rope_scaling: { type: "linear" } }, /rope_scaling null/],
-      [{ attention_bias: true }, /attention_bias false/],
-      [{ model_type: "mistral" }, /model_type "llama", found "mistral"/],
-      [{ head_dim: 16 }, /head_dim 8, found 16/],
-      [{ num_attention_heads: 7, head_dim: null }, /heads to be a divisor of dimension 64/],
-      [{ vocab_size: "many" }, /vocab_size/],
-    ] as const) {
-      const result = read({ ...json, ...change })
-      if (Result.isSuccess(result)) return assert.fail(JSON.stringify(change))
-      assert.strictEqual(result.failure._tag, "CheckpointFormatError")
-      assert.match(result.failure.message, message)
-    }
-    assert.isTrue(Result.isFailure(decodeHuggingFaceConfig(Uint8Array.of(0x7b), "c")))
-    assert.isTrue(Result.isFailure(decodeHuggingFaceConfig(Uint8Array.of(0xff), "c")))
+    assert.isTrue(Result.isSuccess(fromHuggingFace(configuration, tolerated, "m")))
+    const tied = { family: "llama", config: { ...config, tiedEmbeddings: true } } as const
+    assert.isTrue(Result.isSuccess(fromHuggingFace(tied, complete, "m")))
   })
 
   it.skipIf(!hasData)(`stories260K goes there and back${needsData}`, () => {
     const bytes = readData("language-models/stories260K.bin")
     const { config, parameters } = Result.getOrThrow(decodeLlama2c(bytes, "m"))
-    const back = fromHuggingFace(config, toHuggingFace(config, parameters), "m")
-    assert.deepStrictEqual(Result.getOrThrow(back), parameters)
+    const model = makeLlama(config, parameters)
+    assert.deepStrictEqual(back(model, tensorsOf(model)), parameters)
+  })
+})
+
+describe("every family", () => {
+  const models: ReadonlyArray<HuggingFaceModel> = [
+    tinyLlama({ attentionBias: true, headDimension: 6, tiedEmbeddings: false }),
+    tinyGpt2(),
+    tinyGpt2({ tiedEmbeddings: false }),
+    tinyOpt(),
+    tinyOpt({ embeddingDimension: 5, normBefore: false, tiedEmbeddings: false }),
+  ]
+
+  it("comes back bit for bit, with and without the usual prefix", () => {
+    for (const model of models) {
+      const tensors = tensorsOf(model)
+      assert.deepStrictEqual(back(model, tensors), model.parameters)
+      const bare = new Map(
+        [...tensors].map(([name, leaf]) => [
+          name.replace(/^(model\.decoder|model|transformer)\./, ""),
+          leaf,
+        ]),
+      )
+      assert.deepStrictEqual(back(model, bare), model.parameters)
+    }
+  })
+
+  it("has the names that transformers uses", () => {
+    const names = (model: CausalLM) => [...tensorsOf(model).keys()]
+    assert.includeMembers(names(models[0]), [
+      "model.layers.1.self_attn.q_proj.bias",
+      "model.layers.1.self_attn.v_proj.bias",
+      "lm_head.weight",
+    ])
+    assert.sameMembers(
+      names(tinyGpt2({ layers: 1 })),
+      [
+        ["wte.weight", "wpe.weight", "ln_f.weight", "ln_f.bias"],
+        ["ln_1", "ln_2", "attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"].flatMap((name) => [
+          `h.0.${name}.weight`,
+          `h.0.${name}.bias`,
+        ]),
+      ]
+        .flat()
+        .map((name) => `transformer.${name}`),
+    )
+    assert.includeMembers(names(models[4]), [
+      "model.decoder.embed_positions.weight",
+      "model.decoder.project_in.weight",
+      "model.decoder.layers.0.self_attn.out_proj.bias",
+      "model.decoder.layers.1.self_attn_layer_norm.weight",
+      "model.decoder.layers.1.final_layer_norm.bias",
+      "model.decoder.layers.1.fc1.weight",
+    ])
+    assert.notInclude(names(models[4]), "model.decoder.final_layer_norm.weight")
+  })
+
+  it("GPT-2's linears are transposed in files, and its masks are left alone", () => {
+    const model = tinyGpt2()
+    const tensors = new Map(tensorsOf(model))
+    assert.deepStrictEqual(tensors.get("transformer.h.0.attn.c_attn.weight")?.shape, [12, 36])
+    tensors.set("transformer.h.0.attn.bias", HostArray.zeros([1, 1, 12, 12]))
+    tensors.set("transformer.h.0.attn.masked_bias", HostArray.zeros([]))
+    assert.deepStrictEqual(back(model, tensors), model.parameters)
+  })
+
+  it("without a layout is refused by name", () => {
+    const { config: _, ...stranger } = tinyLlama()
+    const result = toHuggingFace({ ...stranger, family: "mamba" })
+    if (Result.isSuccess(result)) return assert.fail("accepted")
+    assert.strictEqual(result.failure._tag, "UnsupportedFamily")
+    assert.match(result.failure.message, /mamba/)
   })
 })

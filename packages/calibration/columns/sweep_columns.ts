@@ -1,0 +1,173 @@
+import type { HostArray as Hosts, Matrix } from "@espalier/tensor"
+import { DeviceArray, HostArray, Program, Scalar, Spec, Tensor } from "@espalier/tensor"
+import { Effect } from "effect"
+import type { Programs } from "../programs.ts"
+import type { GroupRule, Quantiser } from "./column_block.ts"
+import { sweepBlock } from "./column_block.ts"
+
+type T = Tensor.Tensor
+
+/** What becomes of the columns. */
+export interface ColumnRule {
+  /** Names everything below: rules of one name share their programs. */
+  readonly name: string
+  /**
+   * Which weights of a block go, decided before its first column: `bool` [columns, outputs] from the
+   * block's weights [columns, outputs] and the diagonal of its factor [columns, 1].
+   */
+  readonly mask?: (weights: T, diagonal: T) => T
+  /** N:M: which weights go is decided group by group, on the weights as they are by then. */
+  readonly group?: GroupRule
+  readonly quantise?: Quantiser
+}
+
+/** Options of {@link sweepColumns}. */
+export interface SweepOptions {
+  readonly rule: ColumnRule
+  /** Columns that are swept together before the others give way; 128. */
+  readonly blockSize?: number
+  /** Inputs that calibration never saw: their weights become 0 first. */
+  readonly dead?: ReadonlyArray<number>
+}
+
+/** What {@link sweepColumns} gives. */
+export interface Swept {
+  /** [outputs, inputs]. */
+  readonly weight: Hosts.HostArray
+  /** Σ ((w − q) / U_ii)²: how much ‖(W − W₀) X‖² has grown, damping included. */
+  readonly error: number
+}
+
+const diagonalOf = (factor: T): T => {
+  const [columns] = factor.shape
+  const onDiagonal = Tensor.equal(
+    Tensor.iota([columns, columns], 0),
+    Tensor.iota([columns, columns], 1),
+  )
+  return Tensor.sum(Tensor.where(onDiagonal, factor, 0), [1], { keepDims: true })
+}
+
+/**
+ * One block of the columns that are left: weights [rest, outputs], swept from row `at` on; the rows
+ * after the block give way. `first` is the block's place in the whole matrix.
+ */
+const blockProgram = (rest: number, outputs: number, columns: number, rule: ColumnRule) =>
+  Program.make(
+    "sweep",
+    {
+      weights: Spec.f32([rest, outputs]),
+      at: Spec.i32([]),
+      first: Spec.i32([]),
+      factor: Spec.f32([columns, columns]),
+      tail: Spec.f32([columns, rest]),
+      error: Scalar,
+    },
+    ({ weights, at, first, factor, tail, error }) => {
+      const rows = Tensor.add(Tensor.iota([columns], 0), at)
+      const block = Tensor.take(weights, rows)
+      const removed =
+        rule.mask === undefined
+          ? Tensor.zeros([columns, outputs])
+          : Tensor.cast(rule.mask(block, diagonalOf(factor)), "f32")
+      const { kept, errors } = sweepBlock(block, factor, removed, first, rule.group, rule.quantise)
+      const given = Tensor.sub(weights, Tensor.matmul(Tensor.transpose(tail), errors))
+      return {
+        weights: Tensor.updateRows(given, rows, kept),
+        error: Tensor.add(error, Tensor.sum(Tensor.square(errors))),
+      }
+    },
+  )
+
+/** Weights [outputs, inputs] as [inputs, outputs], where `kept` is 0 with zeros. */
+const turnProgram = (outputs: number, inputs: number) =>
+  Program.make(
+    "turn",
+    { matrix: Spec.f32([outputs, inputs]), kept: Spec.f32([inputs, 1]) },
+    (given) => Tensor.mul(Tensor.transpose(given.matrix), given.kept),
+  )
+
+/** Takes the first `done` columns out of [rest, outputs]: they are [outputs, done] as everywhere else. */
+const splitProgram = (rest: number, outputs: number, done: number) =>
+  Program.make("split", { weights: Spec.f32([rest, outputs]) }, ({ weights }) => ({
+    done: Tensor.transpose(Tensor.sliceAxis(weights, 0, 0, done)),
+    // There is no matrix of no rows: after the last columns it stays as it is.
+    weights: Tensor.sliceAxis(weights, 0, done === rest ? 0 : done, rest),
+  }))
+
+/** Rows and columns of the factor that a block needs, and its rows after it for all columns from `from` on. */
+const partsOf = (
+  { columns: n, data }: Matrix.Matrix,
+  from: number,
+  first: number,
+  count: number,
+) => {
+  const factor = new Float32Array(count * count)
+  const tail = new Float32Array(count * (n - from))
+  for (let i = 0; i < count; i++) {
+    const row = (first + i) * n
+    for (let j = i; j < count; j++) factor[i * count + j] = data[row + first + j]
+    const after = data.subarray(row + first + count, row + n)
+    tail.set(after, i * (n - from) + first + count - from)
+  }
+  return {
+    factor: HostArray.make([count, count], factor),
+    tail: HostArray.make([count, n - from], tail),
+  }
+}
+
+/**
+ * Blocks after which the columns that are done leave the matrix: the others give way in fewer and
+ * fewer rows, at the price of a program for each width.
+ */
+const blocksTogether = 4
+
+/**
+ * Goes through the inputs of a weight [outputs, inputs] one after the other, as SparseGPT and GPTQ do:
+ * each column becomes what `rule` allows, and the columns after it make good for the error as far as
+ * the calibration text lets them. `factor` is the upper factor of the inverse Hessian.
+ *
+ * Source: Frantar & Alistarh 2023, "SparseGPT", algorithm 1; Frantar et al. 2023, "GPTQ", algorithm 1.
+ */
+export const sweepColumns = Effect.fn("sweepColumns")(function* (
+  programs: Programs,
+  weight: Hosts.HostArray,
+  factor: Matrix.Matrix,
+  options: SweepOptions,
+) {
+  const { rule, blockSize = 128, dead = [] } = options
+  const [outputs, inputs] = weight.shape as readonly [number, number]
+  const kept = new Float32Array(inputs).fill(1)
+  for (const j of dead) kept[j] = 0
+  const turn = yield* programs.get(`turn ${outputs}x${inputs}`, () => turnProgram(outputs, inputs))
+  let state = {
+    weights: yield* turn({ matrix: weight, kept: HostArray.make([inputs, 1], kept) }),
+    error: yield* DeviceArray.fromHost(HostArray.make([], [0])),
+  }
+  const swept = new Float32Array(outputs * inputs)
+  const together = blockSize * blocksTogether
+  for (let from = 0; from < inputs; from += together) {
+    const rest = inputs - from
+    const done = Math.min(together, rest)
+    for (let at = 0; at < done; at += blockSize) {
+      const columns = Math.min(blockSize, done - at)
+      const key = `sweep ${rule.name} ${rest}x${outputs} ${columns}`
+      const run = yield* programs.get(key, () => blockProgram(rest, outputs, columns, rule))
+      const first = from + at
+      const parts = partsOf(factor, from, first, columns)
+      state = yield* run({ ...state, at, first, ...parts }, { donate: ["weights", "error"] })
+      yield* Effect.yieldNow
+    }
+    const key = `split ${rest}x${outputs} ${done}`
+    const split = yield* programs.get(key, () => splitProgram(rest, outputs, done))
+    const parts = yield* split({ weights: state.weights }, { donate: ["weights"] })
+    const { data } = yield* DeviceArray.toHost(parts.done)
+    DeviceArray.release(parts.done)
+    for (let r = 0; r < outputs; r++) {
+      swept.set(data.subarray(r * done, (r + 1) * done), r * inputs + from)
+    }
+    state = { ...state, weights: parts.weights }
+  }
+  const [error] = yield* DeviceArray.toArray(state.error)
+  const result: Swept = { weight: HostArray.make([outputs, inputs], swept), error }
+  return result
+}, Effect.scoped)

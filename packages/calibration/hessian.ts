@@ -1,0 +1,75 @@
+import type { DeviceArray as Arrays } from "@espalier/tensor"
+import { DeviceArray, Spec, Tensor } from "@espalier/tensor"
+import { Effect } from "effect"
+import type { Accumulators, Statistic } from "./statistic.ts"
+
+/** Rows of the Hessian that one accumulator holds. */
+const panel = 256
+
+const panelsOf = (inputs: number): ReadonlyArray<number> =>
+  Array.from({ length: Math.ceil(inputs / panel) }, (_, i) => i * panel)
+
+const panelName = (first: number): string => `rows ${first}`
+
+/**
+ * Σ x xᵀ over every token, [inputs, inputs], of which only the upper triangle is added up: panel i
+ * holds rows 256·i … from its own diagonal block on. {@link readHessian} puts it together.
+ */
+export const hessianOfInputs: Statistic = {
+  name: "hessian",
+  specs: (inputs) =>
+    Object.fromEntries(
+      panelsOf(inputs).map((first) => {
+        const rows = Math.min(panel, inputs - first)
+        return [panelName(first), Spec.f32([rows, inputs - first])]
+      }),
+    ),
+  update: (accumulators, input) => {
+    const inputs = input.shape[input.shape.length - 1]
+    const x = Tensor.reshape(input, [-1, inputs])
+    return Object.fromEntries(
+      panelsOf(inputs).map((first) => {
+        const rows = Math.min(panel, inputs - first)
+        const right = Tensor.slice(x, [0, first], [x.shape[0], inputs])
+        const left = Tensor.slice(x, [0, first], [x.shape[0], first + rows])
+        const product = Tensor.matmul(Tensor.transpose(left), right)
+        const name = panelName(first)
+        return [name, Tensor.add(accumulators[name], product)]
+      }),
+    )
+  },
+}
+
+/** What the layerwise problem min ‖(W − W₀) X‖² knows of X: H = Σ x xᵀ over all tokens. */
+export interface Hessian {
+  readonly inputs: number
+  /** [inputs, inputs], symmetric, row-major. */
+  readonly data: Float32Array
+}
+
+/** Puts the Hessian together from what {@link hessianOfInputs} gathered, and frees that. */
+export const readHessian = Effect.fnUntraced(function* (
+  inputs: number,
+  accumulators: Accumulators<Arrays.DeviceArray>,
+) {
+  const data = new Float32Array(inputs * inputs)
+  for (const first of panelsOf(inputs)) {
+    const found = yield* DeviceArray.toHost(accumulators[panelName(first)])
+    DeviceArray.release(accumulators[panelName(first)])
+    const [rows, width] = found.shape
+    for (let r = 0; r < rows; r++) {
+      const row = first + r
+      for (let c = r; c < width; c++) {
+        const value = found.data[r * width + c]
+        data[row * inputs + first + c] = value
+        data[(first + c) * inputs + row] = value
+      }
+    }
+  }
+  const hessian: Hessian = { inputs, data }
+  return hessian
+})
+
+/** Σ x² of each input: the diagonal. */
+export const diagonalOf = ({ inputs, data }: Hessian): Float32Array =>
+  Float32Array.from({ length: inputs }, (_, i) => data[i * inputs + i])

@@ -1,0 +1,87 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Device, HostArray, Interpreter, Program, Spec, Tree } from "@espalier/tensor"
+import { layer as wasmLayer } from "@espalier/wasm"
+import { Effect } from "effect"
+import { diagonalOf, hessianOfInputs, readHessian } from "./hessian.ts"
+import type { Accumulators } from "./statistic.ts"
+import type { Rows } from "./testing/layers.ts"
+import { differenceOf, draw, plainHessian, toRows } from "./testing/layers.ts"
+
+const wasm = wasmLayer({ poison: true, threads: 1 })
+
+/** The Hessian of windows of 3 tokens, `batch` windows at a time. */
+const gather = Effect.fnUntraced(function* (tokens: Rows, batch: number) {
+  const inputs = tokens[0].length
+  const specs = hessianOfInputs.specs(inputs)
+  const zeros = Tree.map(specs, ({ shape }: Spec) => HostArray.zeros(shape))
+  let statistics: unknown = zeros
+  for (let first = 0; first < tokens.length; first += 3 * batch) {
+    const some = tokens.slice(first, first + 3 * batch)
+    const input = HostArray.make([some.length / 3, 3, inputs], some.flat())
+    const given = { statistics: specs, input: Spec.f32(input.shape) }
+    const program = Program.make("gather", given, ({ statistics, input }) =>
+      hessianOfInputs.update(statistics, input),
+    )
+    const run = yield* Program.compile(program)
+    statistics = yield* run({ statistics, input } as Parameters<typeof run>[0])
+  }
+  return yield* readHessian(inputs, statistics as Accumulators<never>)
+}, Effect.scoped)
+
+describe("the Hessian", () => {
+  for (const inputs of [1, 5, 255, 256, 257, 600]) {
+    it.effect(`of ${inputs} inputs is Σ x xᵀ, exactly symmetric`, () =>
+      Effect.gen(function* () {
+        const tokens = draw(12, inputs, 1)
+        const found = yield* gather(tokens, 2)
+        assert.strictEqual(found.inputs, inputs)
+        const rows = toRows(found.data, inputs)
+        assert.isBelow(differenceOf(rows, plainHessian(tokens)), 1e-6)
+        for (let i = 0; i < inputs; i++) {
+          for (let j = 0; j < i; j++) assert.strictEqual(rows[i][j], rows[j][i])
+        }
+        assert.deepStrictEqual(
+          Array.from(diagonalOf(found)),
+          rows.map((row, j) => row[j]),
+        )
+      }).pipe(Effect.provide(wasm)),
+    )
+  }
+
+  for (const [name, device, tolerance] of [
+    ["the interpreter", Interpreter.layer, 1e-7],
+    ["wasm", wasm, 1e-6],
+  ] as const) {
+    it.effect(`depends on the batch size by rounding alone, on ${name}`, () =>
+      Effect.gen(function* () {
+        const tokens = draw(30, 20, 2)
+        const whole = toRows((yield* gather(tokens, 10)).data, 20)
+        for (const batch of [1, 3, 4]) {
+          const found = toRows((yield* gather(tokens, batch)).data, 20)
+          assert.isBelow(differenceOf(found, whole), tolerance)
+        }
+      }).pipe(Effect.provide(device)),
+    )
+  }
+
+  it.effect("frees what was gathered while it is read", () =>
+    Effect.gen(function* () {
+      const { statistics } = yield* Device
+      const before = statistics().liveBytes
+      const specs = hessianOfInputs.specs(300)
+      const update = Program.make("gather", { specs, x: Spec.f32([1, 2, 300]) }, ({ specs, x }) =>
+        hessianOfInputs.update(specs, x),
+      )
+      const run = yield* Program.compile(update)
+      const compiled = statistics().liveBytes
+      const made = yield* run({
+        specs: Tree.map(specs, ({ shape }: Spec) => HostArray.zeros(shape)) as never,
+        x: HostArray.zeros([1, 2, 300]),
+      })
+      assert.isAbove(statistics().liveBytes, compiled)
+      yield* readHessian(300, made)
+      assert.isAtMost(statistics().liveBytes, compiled)
+      assert.isAtLeast(compiled, before)
+    }).pipe(Effect.scoped, Effect.provide(wasm)),
+  )
+})
