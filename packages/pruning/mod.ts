@@ -45,6 +45,14 @@ export {
   owlSparsities,
 } from "./owl.ts"
 export type { BlockBudget, OwlBudgets, OwlOptions } from "./owl.ts"
+export {
+  NotTwoOfFour,
+  packedTwoOfFourSpec,
+  packTwoOfFour,
+  twoOfFourLinear,
+  unpackTwoOfFour,
+} from "./packed_two_of_four.ts"
+export type { PackedTwoOfFour } from "./packed_two_of_four.ts"
 export { CalibrationMissing, prune, pruneStore } from "./prune.ts"
 export type { PruneOptions } from "./prune.ts"
 export type { BlockProblem, LayerInputs, LayerProblem, PruneError, Pruner } from "./pruner.ts"

@@ -22,6 +22,8 @@ export interface OnnxModel {
 /** How each engine does a case. What is missing does not take part. */
 export interface Implementations {
   readonly ours: Effect.Effect<OwnSubject, unknown, Device | Scope.Scope>
+  /** The same in our engine without what the case is about: what that brings. */
+  readonly plain?: Effect.Effect<OwnSubject, unknown, Device | Scope.Scope>
   readonly tfjs?: (tf: typeof Tfjs) => Promise<Subject> | Subject
   readonly jax?: (jax: typeof Jax) => Promise<Subject> | Subject
   readonly onnxruntime?: () => OnnxModel

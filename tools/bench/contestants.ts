@@ -51,11 +51,12 @@ const ofTorch = (): ReadonlyArray<Contestant> => [
 
 /** Who takes part in a case on the CPU. */
 const onProcessor = (each: Case): ReadonlyArray<Contestant> => {
-  const { tfjs, jax, onnxruntime, torch, llama2c } = each.implementations
+  const { plain, tfjs, jax, onnxruntime, torch, llama2c } = each.implementations
   const own = each.singleThread === true ? [1] : counts
   const hostOnly = { ...contestant("ours", 1, "1 thread, empty kernels"), hostOnly: true }
   return [
     ...own.map((threads) => contestant("ours", threads)),
+    ...(plain === undefined ? [] : own.map((threads) => contestant("plain", threads))),
     ...(each.hostOverhead === true ? [hostOnly] : []),
     ...(tfjs === undefined ? [] : ofBrowsers("tfjs")),
     ...(jax === undefined ? [] : ofBrowsers("jax")),
@@ -68,6 +69,7 @@ const onProcessor = (each: Case): ReadonlyArray<Contestant> => {
 /** Who takes part in a case on a GPU. */
 const onGpu = ({ implementations }: Case): ReadonlyArray<Contestant> => [
   contestant("ours", 1, "webgpu"),
+  ...(implementations.plain === undefined ? [] : [contestant("plain", 1, "webgpu")]),
   ...(implementations.torch === undefined ? [] : [contestant("torch", 1, "cuda")]),
 ]
 
@@ -93,7 +95,8 @@ export const commandOf = (
       },
     }
   }
-  const file = join(import.meta.dirname, "contestants", `${engine}.ts`)
+  const name = engine === "plain" ? "ours" : engine
+  const file = join(import.meta.dirname, "contestants", `${name}.ts`)
   return {
     file: process.execPath,
     arguments: [
@@ -103,6 +106,7 @@ export const commandOf = (
       String(threads),
       "--device",
       device,
+      ...(engine === "plain" ? ["--plain"] : []),
       ...(hostOnly === true ? ["--empty-kernels"] : []),
       ...(lent === true ? ["--lend-workers"] : []),
     ],

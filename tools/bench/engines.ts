@@ -1,8 +1,9 @@
-/** Who takes part, whatever the number of threads. */
-export type EngineName = "ours" | "tfjs" | "jax" | "onnxruntime" | "torch" | "llama2c"
+/** Who takes part, whatever the number of threads. `plain` is ours without what a case is about. */
+export type EngineName = "ours" | "plain" | "tfjs" | "jax" | "onnxruntime" | "torch" | "llama2c"
 
 export const engineTitles: Readonly<Record<EngineName, string>> = {
   ours: "Espalier",
+  plain: "Espalier, plain",
   tfjs: "tfjs-wasm",
   jax: "jax-js",
   onnxruntime: "onnxruntime",

@@ -9,13 +9,13 @@ import { uniform } from "./inputs.ts"
 type T = Tensor.Tensor
 
 /** A program of some arrays that gives one: compiled once, inputs on the device, run many times. */
-export const programSubject = (
+export const arraysSubject = (
   name: string,
-  formulas: ReadonlyArray<Formula>,
+  load: () => ReadonlyArray<HostArray.HostArray>,
   build: (...inputs: ReadonlyArray<T>) => T,
 ): Implementations["ours"] =>
   Effect.gen(function* () {
-    const inputs = formulas.map((formula) => HostArray.make(formula.shape, uniform(formula)))
+    const inputs = load()
     const program = Program.make(name, { inputs: Spec.of(inputs) }, ({ inputs }) =>
       build(...inputs),
     )
@@ -32,3 +32,15 @@ export const programSubject = (
       }),
     } satisfies OwnSubject
   })
+
+/** The same of inputs that have formulas. */
+export const programSubject = (
+  name: string,
+  formulas: ReadonlyArray<Formula>,
+  build: (...inputs: ReadonlyArray<T>) => T,
+): Implementations["ours"] =>
+  arraysSubject(
+    name,
+    () => formulas.map((formula) => HostArray.make(formula.shape, uniform(formula))),
+    build,
+  )

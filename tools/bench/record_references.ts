@@ -1,14 +1,16 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { trainReference } from "./cases/language_model.ts"
 import { longAttentionReference } from "./cases/long_attention.ts"
+import { solveReferences } from "./cases/sparsegpt.ts"
 import { recordedFile } from "./recorded.ts"
 
-// `node --conditions=@espalier/source record_references.ts`: computes on the f64 interpreter what
-// takes it minutes, after a case has changed.
+// `node --conditions=@espalier/source record_references.ts`: computes in f64, on the interpreter or
+// in plain loops, what takes minutes, after a case has changed.
 
-const references: Record<string, () => Promise<ReadonlyArray<number>>> = {
+const references: Record<string, () => Promise<ReadonlyArray<number>> | ReadonlyArray<number>> = {
   "lm-train": () => trainReference(false),
   "lm-attention-long": () => longAttentionReference(false),
+  ...solveReferences,
 }
 
 const known = existsSync(recordedFile)

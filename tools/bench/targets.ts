@@ -21,10 +21,13 @@ export type Target =
   /** Our peak memory over theirs. */
   | { readonly kind: "memory"; readonly than: EngineName; readonly atMost: number }
 
-/** The targets that a GPU has: against PyTorch on the same card. Memory here is that of the host. */
+/** The targets that a GPU has: on the same card. Memory here is that of the host. */
 export const gpuTargets = (targets: ReadonlyArray<Target>): ReadonlyArray<Target> =>
   targets.filter(
-    (target) => "than" in target && target.than === "torch" && target.kind !== "memory",
+    (target) =>
+      "than" in target &&
+      (target.than === "torch" || target.than === "plain") &&
+      target.kind !== "memory",
   )
 
 /** What became of one target. */

@@ -7,6 +7,8 @@ import { longAttentionCases } from "./long_attention.ts"
 import { matmulCases } from "./matmul.ts"
 import { mlpCases } from "./mlp.ts"
 import { rowCases } from "./rows.ts"
+import { sparseGptCases } from "./sparsegpt.ts"
+import { twoOfFourCases } from "./two_of_four.ts"
 
 /** Every case in the order of the table. */
 export const allCases = (scale: Scale): ReadonlyArray<Case> => {
@@ -19,6 +21,8 @@ export const allCases = (scale: Scale): ReadonlyArray<Case> => {
     ...languageModelCases(quick),
     ...longAttentionCases(quick),
     ...decodeCases(quick),
+    ...sparseGptCases(quick),
+    ...twoOfFourCases(quick),
     ...hostDispatchCases(),
   ]
 }

@@ -2,7 +2,7 @@ import { Device, DeviceArray, HostArray } from "@espalier/tensor"
 import * as Wasm from "@espalier/wasm"
 import * as WebGpu from "@espalier/webgpu"
 import type { Scope } from "effect"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 import { parseArgs } from "node:util"
 import { findCase } from "../cases/all.ts"
 import { installEmptyKernels } from "../empty_kernels.ts"
@@ -16,15 +16,17 @@ const { values: options } = parseArgs({
     threads: { type: "string", default: "1" },
     device: { type: "string", default: "wasm" },
     "empty-kernels": { type: "boolean", default: false },
+    plain: { type: "boolean", default: false },
   },
 })
 
 const emptyKernels = options["empty-kernels"] ? installEmptyKernels() : () => {}
 
+const threads = Number(options.threads)
 const layer =
   options.device === "webgpu"
-    ? WebGpu.layer({ software: "allow" })
-    : Wasm.layer({ threads: Number(options.threads) })
+    ? Layer.merge(WebGpu.layer({ software: "allow" }), Wasm.linearAlgebra())
+    : Layer.merge(Wasm.layer({ threads }), Wasm.linearAlgebra({ threads }))
 
 const main = Effect.gen(function* () {
   const context = yield* Effect.context<Device | Scope.Scope>()
@@ -40,7 +42,8 @@ const main = Effect.gen(function* () {
           ? `${info.adapter} ${softwareAdapter}`
           : info.adapter,
       prepare: async (name, quick) => {
-        const subject = await run(findCase(name, quick ? "quick" : "full").implementations.ours)
+        const { ours, plain } = findCase(name, quick ? "quick" : "full").implementations
+        const subject = await run(options.plain && plain !== undefined ? plain : ours)
         return {
           values: () => run(subject.values),
           iterate: (count) => {

@@ -17,6 +17,9 @@ except ImportError as error:
     print(json.dumps({"say": "absent", "why": f"PyTorch cannot be imported: {error}"}), flush=True)
     sys.exit(0)
 
+sys.dont_write_bytecode = True
+import sparsegpt  # noqa: E402  it needs PyTorch
+
 parser = argparse.ArgumentParser()
 parser.add_argument("--threads", type=int, default=1)
 parser.add_argument("--device", default="cpu")
@@ -293,6 +296,47 @@ def decode(given):
     return Subject(once)
 
 
+def sparsegpt_hessian(given):
+    x, probe = uniform(given["x"]), uniform(given["probe"]).double()
+    sequences = given["sequences"]
+
+    def once():
+        return sparsegpt.hessian(x, sequences)
+
+    # Without its factor 2/N, times a vector.
+    return Subject(once, lambda: (once().double() @ probe) * (sequences / 2))
+
+
+def check_pruned(pruned, dense, x, outputs=128, parts=4):
+    """What ../layer_checks.ts computes."""
+    rows = slice(None, None, max(1, len(dense) // outputs))
+    change = (pruned - dense)[rows].double()
+    moved, whole = (
+        (w @ x.double().t()).square().sum(1).reshape(parts, -1).sum(1)
+        for w in (change, dense[rows].double())
+    )
+    zeros = (pruned == 0).double().mean(0).reshape(parts, -1).mean(1)
+    return torch.cat([moved / whole, zeros])
+
+
+def sparsegpt_solve(given):
+    weights, x = uniform(given["weights"]), uniform(given["x"])
+    h = sparsegpt.hessian(x, 1)
+
+    def once():
+        return sparsegpt.solve(weights, h, given.get("sparsity", 0), given.get("pattern"))
+
+    return Subject(once, lambda: check_pruned(once(), weights, x))
+
+
+def two_of_four(given):
+    """The dense product with the two largest of every four consecutive weights."""
+    x, weights = uniform(given["x"]), uniform(given["weights"])
+    groups = weights.view(-1, 4)
+    groups.scatter_(1, groups.abs().topk(2, dim=1, largest=False)[1], 0)
+    return Subject(lambda: F.linear(x, weights))
+
+
 CASES = {
     "matmul": forward_subject(lambda given, a, b: a @ b),
     "softmax": forward_subject(lambda given, x: torch.softmax(x, -1)),
@@ -304,6 +348,9 @@ CASES = {
     "lm-train": lm_train,
     "lm-attention-long": lm_attention_long,
     "decode": decode,
+    "sparsegpt-hessian": sparsegpt_hessian,
+    "sparsegpt-solve": sparsegpt_solve,
+    "two-of-four": two_of_four,
     "host-dispatch": forward_subject(lambda given, *inputs: reduce(torch.add, inputs)),
 }
 GRADIENTS = {"mlp-adam", "lm-train", "lm-attention-long"}
