@@ -99,19 +99,27 @@ describe.concurrent("espalier prune", () => {
       const job = [...twoOfFour, "--method", "block", "--option", "epochs=12"]
       const whole = await place.espalier([...job, "--out", "whole"])
       assert.strictEqual(whole.code, 0, whole.error)
-      let kills = 0
-      let resumed = 0
-      // A progress line comes every few seconds only: time decides, later with each attempt.
-      for (let attempt = 0; !existsSync(place.at("out")) && attempt < 12; attempt++) {
-        const started = place.espalier([...job, "--out", "out"], {
-          killAfter: 1200 + 500 * attempt,
-        })
-        const ended = await started
-        if (ended.code === null) kills++
-        if (/going on after [1-5] of 6 blocks/.test(ended.error)) resumed++
+      const done = (): number => {
+        const file = place.at("out.partial", "espalier-progress.json")
+        if (!existsSync(file)) return -1
+        return Number(/"done":\s*(\d+)/.exec(readFileSync(file, "utf8"))?.[1] ?? -1)
       }
-      assert.isAtLeast(kills, 1)
-      assert.isAtLeast(resumed, 1)
+      // Killed as soon as the copy is there, and some moments after each of two blocks; then left alone.
+      const moments: ReadonlyArray<readonly [blocks: number, looks: number]> = [
+        [0, 0],
+        [1, 3],
+        [3, 17],
+      ]
+      for (const [blocks, looks] of moments) {
+        let seen = 0
+        const killWhen = () => done() >= blocks && seen++ >= looks
+        const killed = await place.espalier([...job, "--out", "out"], { killWhen })
+        assert.isNull(killed.code, killed.error)
+        assert.isFalse(existsSync(place.at("out")))
+      }
+      const ended = await place.espalier([...job, "--out", "out"])
+      assert.strictEqual(ended.code, 0, ended.error)
+      assert.match(ended.error, /going on after [3-5] of 6 blocks/)
       for (const name of readdirSync(place.at("whole"))) {
         const [expected, found] = ["whole", "out"].map((each) => readFileSync(place.at(each, name)))
         assert.isTrue(expected.equals(found), name)

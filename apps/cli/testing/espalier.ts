@@ -40,8 +40,8 @@ export const makeFolder = (main: keyof typeof mains = "test") => {
       options: {
         readonly env?: Readonly<Record<string, string>>
         readonly onError?: (text: string, signal: (name: NodeJS.Signals) => void) => void
-        /** Milliseconds until the process is killed (SIGKILL). */
-        readonly killAfter?: number
+        /** Looked at every few milliseconds: the process is killed (SIGKILL) when it is true. */
+        readonly killWhen?: () => boolean
       } = {},
     ) =>
       new Promise<Ended>((resolve, reject) => {
@@ -61,11 +61,10 @@ export const makeFolder = (main: keyof typeof mains = "test") => {
           error += chunk.toString()
           options.onError?.(error, (name) => void child.kill(name))
         })
-        const timer =
-          options.killAfter === undefined
-            ? undefined
-            : setTimeout(() => child.kill("SIGKILL"), options.killAfter)
-        child.on("close", () => clearTimeout(timer))
+        const timer = setInterval(() => {
+          if (options.killWhen?.() === true) child.kill("SIGKILL")
+        }, 5)
+        child.on("close", () => clearInterval(timer))
         child.on("error", reject)
         child.on("close", (code) => resolve({ code, out, error }))
       }),
