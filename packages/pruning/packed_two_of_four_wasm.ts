@@ -2,7 +2,7 @@ import type { WasmCode, WasmKit, WasmStageKit } from "@espalier/tensor"
 import { WasmParts } from "@espalier/tensor"
 import type { PackedSizes } from "./packed_two_of_four_sizes.ts"
 
-const { constant, float, keep, load, place, store, vector } = WasmParts
+const { constant, float, keep, load, place, smaller, store, vector } = WasmParts
 
 const vectorBytes = 4 * float
 /** The kept weights of one group of four inputs for four outputs. */
@@ -24,16 +24,33 @@ export const makeSelectors = (): Uint32Array =>
 const rowsTogether = 4
 
 /**
+ * With more rows than that: groups whose inputs, of these rows, stay in the first-level cache while
+ * weights go by, and fours of outputs whose weights for them stay in the second while rows go by.
+ */
+const groupsTogether = 512
+const tilesTogether = 16
+
+/** What one run over the groups of some rows and four outputs works on: locals. */
+interface Run {
+  /** Addresses: the inputs of the first row, the weights, their places, the sum of the first row. */
+  readonly x: number
+  readonly values: number
+  readonly places: number
+  readonly to: number
+  /** The first group, and the one after the last. */
+  readonly first: number
+  readonly end: number
+}
+
+/**
  * Multiplies some rows of x by the weights of four outputs, which are the lanes: for each group of four
- * inputs a swizzle puts the input that each output kept into its lane, twice. `x`, `values` and
- * `places` are locals with addresses; `to` is where the sums go.
+ * inputs a swizzle puts the input that each output kept into its lane, twice.
  */
 const multiplyTile = (
   kit: WasmStageKit,
   relaxed: boolean,
   { rows, tiles, groups }: PackedSizes,
-  [x, values, places]: ReadonlyArray<number>,
-  to: number,
+  { x, values, places, to, first, end }: Run,
 ): void => {
   const { f } = kit
   // Selectors are below 16, where both do the same.
@@ -70,33 +87,59 @@ const multiplyTile = (
     advance(values, halves * groupBytes)
     advance(places, float)
   }
-  kit.loop(0, Math.floor(groups / 2), 1, () => multiplyWord(2))
-  if (groups % 2 === 1) multiplyWord(1)
+  const pairs = place(kit, { local: end }, [-1, 1])
+  kit.loop({ local: first }, { local: pairs }, 2, () => multiplyWord(2))
+  // Only the last groups of all can be an odd number.
+  if (groups % 2 === 1)
+    f.get(end)
+      .i32(groups)
+      .op("i32.eq")
+      .if(() => multiplyWord(1))
   for (const [row, own] of sums.entries()) {
     const total = own.reduce((a, b) => vector(kit, "f32x4.add", a, b))
-    store(kit, to, total, row * tiles * vectorBytes)
+    const offset = row * tiles * vectorBytes
+    f.get(first).if(() =>
+      f
+        .get(total)
+        .get(load(kit, to, offset))
+        .op("f32x4.add")
+        .set(total),
+    )
+    store(kit, to, total, offset)
   }
 }
 
 const write = (kit: WasmStageKit, relaxed: boolean, sizes: PackedSizes): void => {
   const { rows, tiles, groups } = sizes
   const words = Math.ceil(groups / 2)
-  kit.loop({ local: kit.start }, { local: kit.end }, 1, (tile) => {
-    const at = (index: number, ...terms: Parameters<typeof place>[2][]) =>
-      place(kit, { local: kit.operand(index) }, ...terms)
-    const some = (first: number, count: number): void => {
-      const from = [
-        at(operand.x, [{ local: first }, groups * vectorBytes]),
-        at(operand.values, [{ local: tile }, groups * groupBytes]),
-        at(operand.places, [{ local: tile }, words * float]),
-      ]
-      const row = [{ local: first }, tiles * vectorBytes] as const
-      const to = at(operand.result, row, [{ local: tile }, vectorBytes])
-      multiplyTile(kit, relaxed, { ...sizes, rows: count }, from, to)
-    }
-    const whole = rows - (rows % rowsTogether)
-    kit.loop(0, whole, rowsTogether, (first) => some(first, rowsTogether))
-    if (whole < rows) some(place(kit, whole), rows - whole)
+  const depth = rows > rowsTogether ? groupsTogether : groups
+  const whole = rows - (rows % rowsTogether)
+  kit.loop(0, groups, depth, (first) => {
+    const next = place(kit, { local: first }, [depth, 1])
+    const end = smaller(kit, { local: next }, groups)
+    const at = (index: number, ...terms: ReadonlyArray<readonly [number, number]>) =>
+      place(
+        kit,
+        { local: kit.operand(index) },
+        ...terms.map(([local, step]) => [{ local }, step] as const),
+      )
+    kit.loop({ local: kit.start }, { local: kit.end }, tilesTogether, (firstTile) => {
+      const nextTile = place(kit, { local: firstTile }, [tilesTogether, 1])
+      const endTile = smaller(kit, { local: nextTile }, { local: kit.end })
+      const pass = (row: number, count: number): void => {
+        kit.loop({ local: firstTile }, { local: endTile }, 1, (tile) => {
+          const x = at(operand.x, [row, groups * vectorBytes], [first, vectorBytes])
+          const values = at(operand.values, [tile, groups * groupBytes], [first, groupBytes])
+          // Two groups share a word, and `first` is even.
+          const places = at(operand.places, [tile, words * float], [first, float / 2])
+          const to = at(operand.result, [row, tiles * vectorBytes], [tile, vectorBytes])
+          const run = { x, values, places, to, first, end }
+          multiplyTile(kit, relaxed, { ...sizes, rows: count }, run)
+        })
+      }
+      kit.loop(0, whole, rowsTogether, (row) => pass(row, rowsTogether))
+      if (whole < rows) pass(place(kit, whole), rows - whole)
+    })
   })
 }
 

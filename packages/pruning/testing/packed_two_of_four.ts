@@ -67,6 +67,8 @@ export const manyCases: Cases = [
   ...smallCases,
   [[1, 172], 64],
   [[7, 64], 172],
+  // More than the groups and outputs that are done together.
+  [[6, 2100], 76],
 ]
 
 /** What every device has to do with packed weights. */

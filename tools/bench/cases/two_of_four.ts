@@ -69,6 +69,6 @@ export const twoOfFourCases = (quick: boolean): ReadonlyArray<Case> => {
     product("two-of-four-1x5632", [1, wide, large], 1.3),
     product("two-of-four-8x2048", [8, large, large], 1.2),
     product("two-of-four-64x2048", [64, large, large], 1),
-    product("two-of-four-512x2048", [many, large, large], 1),
+    product("two-of-four-512x2048", [many, large, large], 0.9),
   ]
 }
