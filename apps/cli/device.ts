@@ -39,9 +39,9 @@ const devices: Readonly<Record<DeviceChoice, Layer.Layer<Device, DeviceUnavailab
 /**
  * The device of a run: `wasm`, `webgpu` (a software adapter where there is no other), or `auto`: a
  * hardware adapter where there is one, else `wasm`. Under each of them, factorisations in `f64` run
- * on the CPU in WebAssembly.
+ * on the CPU in WebAssembly; under `wasm`, in the memory of the device.
  */
 export const deviceLayer = (
   choice: DeviceChoice,
 ): Layer.Layer<Device | PipelineDevice, DeviceUnavailable> =>
-  Layer.merge(Layer.provideMerge(describe, devices[choice]), Wasm.linearAlgebra())
+  Layer.merge(describe, Wasm.linearAlgebra()).pipe(Layer.provideMerge(devices[choice]))

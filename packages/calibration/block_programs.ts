@@ -1,20 +1,15 @@
 import type { Block, CausalLM, NamedLinear } from "@espalier/models"
 import type { DeviceArray, Tensor } from "@espalier/tensor"
-import { Program, Spec, Tree } from "@espalier/tensor"
+import { Program, Spec } from "@espalier/tensor"
 import { Effect } from "effect"
-import type { Accumulators, Statistic } from "./statistic.ts"
+import type { Gatherer } from "./gatherer.ts"
+import { makeGatherer } from "./gatherer.ts"
+import type { Statistic } from "./statistic.ts"
 
 type Specs = Readonly<Record<string, Spec>>
 
 /** Arrays of the device by name. */
 export type Arrays = Readonly<Record<string, DeviceArray.DeviceArray>>
-
-/**
- * The parameters that belong to no block: all that embedding needs, and little beside the blocks of
- * a deep model.
- */
-export const outsideBlocks = (model: CausalLM): unknown =>
-  model.blocks.reduce((all, block) => block.replace(all, {}), model.parameters)
 
 const blockSpecs = (model: CausalLM, block: Block): Specs =>
   Spec.of(block.parameters(model.parameters)) as Specs
@@ -35,36 +30,32 @@ const groupInputs = (model: CausalLM, block: Block): ReadonlyArray<InputGroup> =
   return [...groups.values()]
 }
 
-const compileBlock = Effect.fnUntraced(function* (
-  model: CausalLM,
-  block: Block,
-  statistic: Statistic,
-  hidden: Spec,
-) {
+const compileBlock = Effect.fnUntraced(function* (model: CausalLM, block: Block, hidden: Spec) {
   const own = blockSpecs(model, block)
   const groups = groupInputs(model, block)
-  const statistics = groups.map(([{ shape }]) => statistic.specs(shape[1]))
   const forward = Program.make("block", { own, hidden }, (given) =>
     block.forward(given.own, given.hidden),
   )
-  const observe = Program.make("observe", { own, hidden, statistics }, (given) => {
-    const next: Array<Accumulators<Tensor.Tensor>> = [...given.statistics]
+  const observe = Program.make("observe", { own, hidden }, (given) => {
+    const seen: Array<Tensor.Tensor> = []
     block.forward(given.own, given.hidden, (linear, input) => {
       const at = groups.findIndex(([first]) => first.name === linear)
-      if (at >= 0) next[at] = statistic.update(next[at], input)
+      if (at >= 0) seen[at] = input
     })
-    return next
+    return seen
   })
-  const observes = statistics.some((specs) => Object.keys(specs).length > 0)
   return {
     groups,
-    statistics,
     forward: yield* Program.compile(forward),
-    observe: observes ? yield* Program.compile(observe) : undefined,
+    /** What each group is given, [size, window, inputs]. */
+    observe: yield* Program.compile(observe),
   }
 })
 
-/** The programs for one number of windows at once; blocks of one signature share theirs. */
+/**
+ * The programs for one number of windows at once; blocks of one signature share theirs, and groups of
+ * one width what adds up their inputs.
+ */
 export const compileBlocks = Effect.fnUntraced(function* (
   model: CausalLM,
   statistic: Statistic,
@@ -73,58 +64,22 @@ export const compileBlocks = Effect.fnUntraced(function* (
 ) {
   const hidden = Spec.f32([size, window, model.dimension])
   const bySignature = new Map<string, Effect.Success<ReturnType<typeof compileBlock>>>()
+  const byWidth = new Map<number, Gatherer>()
   for (const block of model.blocks) {
     if (bySignature.has(block.signature)) continue
-    bySignature.set(block.signature, yield* compileBlock(model, block, statistic, hidden))
+    const compiled = yield* compileBlock(model, block, hidden)
+    bySignature.set(block.signature, compiled)
+    for (const [{ shape }] of compiled.groups) {
+      const [, inputs] = shape
+      if (byWidth.has(inputs)) continue
+      byWidth.set(inputs, yield* makeGatherer(statistic, [size, window, inputs]))
+    }
   }
-  return (block: Block) => bySignature.get(block.signature)!
+  return {
+    of: (block: Block) => bySignature.get(block.signature)!,
+    gatherer: (inputs: number) => byWidth.get(inputs)!,
+  }
 })
 
 /** Finds the programs of a block. */
 export type BlockPrograms = Effect.Success<ReturnType<typeof compileBlocks>>
-
-/** What a program reads of a tensor's sources. */
-const sourcesOf = (output: Tensor.Tensor): ReadonlySet<Tensor.Tensor> => {
-  const found = new Set<Tensor.Tensor>()
-  const visit = (node: Tensor.Tensor): void => {
-    if (found.has(node)) return
-    found.add(node)
-    node.inputs.forEach(visit)
-  }
-  visit(output)
-  return found
-}
-
-type Leaf = { readonly shape: ReadonlyArray<number>; readonly dtype: string }
-
-/**
- * The parameters that embedding reads, by path: not the output head, which may be as large. Leaves are
- * those of the model's own tree.
- */
-export const embeddingParameters = (model: CausalLM): Readonly<Record<string, unknown>> => {
-  const outside = Tree.entries(outsideBlocks(model)) as ReadonlyArray<readonly [string, Leaf]>
-  let used: ReadonlySet<Tensor.Tensor> = new Set()
-  let leaves: ReadonlyArray<Tensor.Tensor> = []
-  const inputs = { parameters: Spec.of(outsideBlocks(model)), tokens: Spec.i32([1, 2]) }
-  Program.make("embed", inputs, ({ parameters, tokens }) => {
-    leaves = Tree.leaves<Tensor.Tensor>(parameters)
-    const hidden = model.embed(parameters, tokens)
-    used = sourcesOf(hidden)
-    return hidden
-  })
-  return Object.fromEntries(outside.filter((_, i) => used.has(leaves[i])))
-}
-
-/** Token ids [size, window] to the first hidden states, from {@link embeddingParameters}. */
-export const compileEmbedding = (model: CausalLM, size: number, window: number) =>
-  Program.compile(
-    Program.make(
-      "embed",
-      { parameters: Spec.of(embeddingParameters(model)), tokens: Spec.i32([size, window]) },
-      ({ parameters, tokens }) => {
-        const given = parameters as Readonly<Record<string, Tensor.Tensor>>
-        const whole = Tree.map(outsideBlocks(model), (_: Leaf, path) => given[path])
-        return model.embed(whole, tokens)
-      },
-    ),
-  )

@@ -1,6 +1,6 @@
 import type { Block, CausalLM } from "@espalier/models"
 import { Checkpoint } from "@espalier/runtime"
-import type { HostArray } from "@espalier/tensor"
+import { HostArray } from "@espalier/tensor"
 import { Effect } from "effect"
 import { loadWalk, saveWalk } from "./walk_checkpoint.ts"
 
@@ -18,6 +18,11 @@ export interface BlockStore<E = never, R = never> {
   readonly outside: (
     leaves: Readonly<Record<string, unknown>>,
   ) => Effect.Effect<BlockParameters, E, R>
+  /** Rows [count, …] of one of these, for tables of which a text needs only a part. */
+  readonly rows: (
+    leaf: unknown,
+    rows: ReadonlyArray<number>,
+  ) => Effect.Effect<HostArray.HostArray, E, R>
   /** Parameters of a block as they were at first: all, or those named. */
   readonly original: (
     block: Block,
@@ -37,6 +42,18 @@ export interface BlockStore<E = never, R = never> {
 const pick = (own: BlockParameters, names: ReadonlyArray<string> | undefined): BlockParameters =>
   names === undefined ? own : Object.fromEntries(names.map((name) => [name, own[name]]))
 
+const takeRows = (
+  { shape: [, ...row], data }: HostArray.HostArray,
+  rows: ReadonlyArray<number>,
+): HostArray.HostArray => {
+  const width = row.reduce((product, extent) => product * extent, 1)
+  const taken = new Float32Array(rows.length * width)
+  for (const [i, at] of rows.entries()) {
+    taken.set(data.subarray(at * width, (at + 1) * width), i * width)
+  }
+  return HostArray.make([rows.length, ...row], taken)
+}
+
 /**
  * A store over the parameters of a model in memory, with the finished blocks in the checkpoint `task`
  * where there is a place for checkpoints. `result` is the model as it is by now.
@@ -47,6 +64,7 @@ export const makeMemoryStore = Effect.fnUntraced(function* (model: CausalLM, tas
   const store: BlockStore = {
     done: resumed.done,
     outside: (leaves) => Effect.succeed(leaves as BlockParameters),
+    rows: (leaf, rows) => Effect.sync(() => takeRows(leaf as HostArray.HostArray, rows)),
     original: (block, names) =>
       Effect.sync(() => pick(block.parameters(model.parameters) as BlockParameters, names)),
     changed: (block, names) =>

@@ -28,6 +28,7 @@ export const makeCheckpointStore = (
   return {
     done: copy.done,
     outside: (leaves) => checkpoint.read(leaves as Stored),
+    rows: (leaf, rows) => checkpoint.readRows(leaf as StoredArray, rows),
     original: (block, names) =>
       checkpoint.read(pick(block.parameters(parameters) as Stored, names)),
     changed: (block, names) => copy.read(pick(block.parameters(parameters) as Stored, names)),

@@ -1,7 +1,7 @@
 import type { DeviceArray as Arrays } from "@espalier/tensor"
 import { DeviceArray, Spec, Tensor } from "@espalier/tensor"
 import { Effect } from "effect"
-import type { Accumulators, Statistic } from "./statistic.ts"
+import type { Accumulator, Accumulators, Statistic } from "./statistic.ts"
 
 /** Rows of the Hessian that one accumulator holds. */
 const panel = 256
@@ -11,33 +11,29 @@ const panelsOf = (inputs: number): ReadonlyArray<number> =>
 
 const panelName = (first: number): string => `rows ${first}`
 
+const panelOf = (inputs: number, first: number): Accumulator => {
+  const rows = Math.min(panel, inputs - first)
+  return {
+    spec: Spec.f32([rows, inputs - first]),
+    add: (sum, input) => {
+      const x = Tensor.reshape(input, [-1, inputs])
+      const right = Tensor.slice(x, [0, first], [x.shape[0], inputs])
+      const left = Tensor.slice(x, [0, first], [x.shape[0], first + rows])
+      return Tensor.add(sum, Tensor.matmul(Tensor.transpose(left), right))
+    },
+  }
+}
+
 /**
  * Σ x xᵀ over every token, [inputs, inputs], of which only the upper triangle is added up: panel i
  * holds rows 256·i … from its own diagonal block on. {@link readHessian} puts it together.
  */
 export const hessianOfInputs: Statistic = {
   name: "hessian",
-  specs: (inputs) =>
+  accumulators: (inputs) =>
     Object.fromEntries(
-      panelsOf(inputs).map((first) => {
-        const rows = Math.min(panel, inputs - first)
-        return [panelName(first), Spec.f32([rows, inputs - first])]
-      }),
+      panelsOf(inputs).map((first) => [panelName(first), panelOf(inputs, first)] as const),
     ),
-  update: (accumulators, input) => {
-    const inputs = input.shape[input.shape.length - 1]
-    const x = Tensor.reshape(input, [-1, inputs])
-    return Object.fromEntries(
-      panelsOf(inputs).map((first) => {
-        const rows = Math.min(panel, inputs - first)
-        const right = Tensor.slice(x, [0, first], [x.shape[0], inputs])
-        const left = Tensor.slice(x, [0, first], [x.shape[0], first + rows])
-        const product = Tensor.matmul(Tensor.transpose(left), right)
-        const name = panelName(first)
-        return [name, Tensor.add(accumulators[name], product)]
-      }),
-    )
-  },
 }
 
 /** What the layerwise problem min ‖(W − W₀) X‖² knows of X: H = Σ x xᵀ over all tokens. */

@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Device, HostArray, Interpreter, Program, Spec, Tree } from "@espalier/tensor"
+import type { DeviceArray } from "@espalier/tensor"
+import { Device, HostArray, Interpreter } from "@espalier/tensor"
 import { layer as wasmLayer } from "@espalier/wasm"
 import { Effect } from "effect"
+import { makeGatherer } from "./gatherer.ts"
 import { diagonalOf, hessianOfInputs, readHessian } from "./hessian.ts"
 import type { Accumulators } from "./statistic.ts"
 import type { Rows } from "./testing/layers.ts"
@@ -12,20 +14,14 @@ const wasm = wasmLayer({ poison: true, threads: 1 })
 /** The Hessian of windows of 3 tokens, `batch` windows at a time. */
 const gather = Effect.fnUntraced(function* (tokens: Rows, batch: number) {
   const inputs = tokens[0].length
-  const specs = hessianOfInputs.specs(inputs)
-  const zeros = Tree.map(specs, ({ shape }: Spec) => HostArray.zeros(shape))
-  let statistics: unknown = zeros
+  let sums: Accumulators<DeviceArray.DeviceArray> | undefined
   for (let first = 0; first < tokens.length; first += 3 * batch) {
     const some = tokens.slice(first, first + 3 * batch)
-    const input = HostArray.make([some.length / 3, 3, inputs], some.flat())
-    const given = { statistics: specs, input: Spec.f32(input.shape) }
-    const program = Program.make("gather", given, ({ statistics, input }) =>
-      hessianOfInputs.update(statistics, input),
-    )
-    const run = yield* Program.compile(program)
-    statistics = yield* run({ statistics, input } as Parameters<typeof run>[0])
+    const shape = [some.length / 3, 3, inputs] as const
+    const gatherer = yield* makeGatherer(hessianOfInputs, shape)
+    sums = yield* gatherer.add(sums ?? (yield* gatherer.zeros), HostArray.make(shape, some.flat()))
   }
-  return yield* readHessian(inputs, statistics as Accumulators<never>)
+  return yield* readHessian(inputs, sums!)
 }, Effect.scoped)
 
 describe("the Hessian", () => {
@@ -68,16 +64,9 @@ describe("the Hessian", () => {
     Effect.gen(function* () {
       const { statistics } = yield* Device
       const before = statistics().liveBytes
-      const specs = hessianOfInputs.specs(300)
-      const update = Program.make("gather", { specs, x: Spec.f32([1, 2, 300]) }, ({ specs, x }) =>
-        hessianOfInputs.update(specs, x),
-      )
-      const run = yield* Program.compile(update)
+      const gatherer = yield* makeGatherer(hessianOfInputs, [1, 2, 300])
       const compiled = statistics().liveBytes
-      const made = yield* run({
-        specs: Tree.map(specs, ({ shape }: Spec) => HostArray.zeros(shape)) as never,
-        x: HostArray.zeros([1, 2, 300]),
-      })
+      const made = yield* gatherer.add(yield* gatherer.zeros, HostArray.zeros([1, 2, 300]))
       assert.isAbove(statistics().liveBytes, compiled)
       yield* readHessian(300, made)
       assert.isAtMost(statistics().liveBytes, compiled)

@@ -3,26 +3,33 @@ import { Spec, Tensor } from "@espalier/tensor"
 /** Arrays by name that add up what a linear was given. */
 export type Accumulators<A> = Readonly<Record<string, A>>
 
-/** What is gathered from the inputs of a linear, batch by batch, on the device. */
+/** One sum over batches of inputs; starts at zero. */
+export interface Accumulator {
+  readonly spec: Spec
+  /** The sum with a batch of inputs, [batch, length, inputs], added. */
+  readonly add: (sum: Tensor.Tensor, input: Tensor.Tensor) => Tensor.Tensor
+}
+
+/**
+ * What is gathered from the inputs of a linear, batch by batch, on the device. Every accumulator is
+ * added to by itself: beside all of them there is only one twice at a time.
+ */
 export interface Statistic {
   readonly name: string
-  /** Accumulators for a linear of this many inputs; they start at zero. */
-  readonly specs: (inputs: number) => Accumulators<Spec>
-  /** Adds a batch of inputs, [batch, length, inputs]. */
-  readonly update: (
-    accumulators: Accumulators<Tensor.Tensor>,
-    input: Tensor.Tensor,
-  ) => Accumulators<Tensor.Tensor>
+  /** Accumulators for a linear of this many inputs. */
+  readonly accumulators: (inputs: number) => Accumulators<Accumulator>
 }
 
 /** Gathers nothing: for methods that look at the weights alone, or at whole blocks. */
-export const nothing: Statistic = { name: "nothing", specs: () => ({}), update: () => ({}) }
+export const nothing: Statistic = { name: "nothing", accumulators: () => ({}) }
 
 /** `squares`, [inputs]: Σ x² of each input over every token. Wanda's statistic before the mean. */
 export const squaredInputs: Statistic = {
   name: "squared inputs",
-  specs: (inputs) => ({ squares: Spec.f32([inputs]) }),
-  update: ({ squares }, input) => ({
-    squares: Tensor.add(squares, Tensor.sum(Tensor.square(input), [0, 1])),
+  accumulators: (inputs) => ({
+    squares: {
+      spec: Spec.f32([inputs]),
+      add: (sum, input) => Tensor.add(sum, Tensor.sum(Tensor.square(input), [0, 1])),
+    },
   }),
 }

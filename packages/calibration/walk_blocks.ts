@@ -1,14 +1,16 @@
 import type { Block, CausalLM } from "@espalier/models"
-import { stackWindows, windowLength } from "@espalier/models"
+import { windowLength } from "@espalier/models"
 import { Progress } from "@espalier/runtime"
 import type { CompileError, Device, Program } from "@espalier/tensor"
-import { DeviceArray, HostArray, Tree } from "@espalier/tensor"
-import { Effect, Scope } from "effect"
+import { DeviceArray } from "@espalier/tensor"
+import type { Scope } from "effect"
+import { Effect } from "effect"
 import type { Arrays, BlockPrograms, InputGroup } from "./block_programs.ts"
-import { compileBlocks, compileEmbedding, embeddingParameters } from "./block_programs.ts"
+import { compileBlocks } from "./block_programs.ts"
 import type { BlockParameters, BlockStore } from "./block_store.ts"
 import { makeMemoryStore } from "./block_store.ts"
 import type { NonFiniteValues, TokenOutOfRange } from "./errors.ts"
+import { embedWindows } from "./embedding.ts"
 import { checkParameters, checkTokens } from "./errors.ts"
 import type { Accumulators, Statistic } from "./statistic.ts"
 
@@ -71,36 +73,18 @@ interface Batch {
 
 type Programs = ReadonlyMap<number, BlockPrograms>
 
-/** Embeds all windows. What only embedding needs is freed before the first block comes. */
+/** Hidden states before the first block; with `targets`, once more for the unchanged model. */
 const embedBatches = Effect.fnUntraced(function* <E, R>(
   model: CausalLM,
-  readOutside: BlockStore<E, R>["outside"],
+  store: BlockStore<E, R>,
   windows: ReadonlyArray<Int32Array>,
   size: number,
   targets: boolean,
 ) {
-  const hiddenScope = yield* Effect.scope
-  return yield* Effect.scoped(
-    Effect.gen(function* () {
-      const parameters: Record<string, DeviceArray.DeviceArray> = {}
-      for (const [path, leaf] of Object.entries(embeddingParameters(model))) {
-        const { [path]: array } = yield* checkParameters(yield* readOutside({ [path]: leaf }))
-        parameters[path] = yield* DeviceArray.fromHost(array)
-      }
-      const programs = new Map<number, Effect.Success<ReturnType<typeof compileEmbedding>>>()
-      const batches: Array<Batch> = []
-      for (let start = 0; start < windows.length; start += size) {
-        const tokens = stackWindows(windows.slice(start, start + size))
-        const [rows, window] = tokens.shape
-        const run = programs.get(rows) ?? (yield* compileEmbedding(model, rows, window))
-        programs.set(rows, run)
-        const embed = run({ parameters, tokens }).pipe(Scope.provide(hiddenScope))
-        const hidden = yield* embed
-        batches.push({ size: rows, hidden, dense: targets ? yield* embed : undefined })
-      }
-      return batches
-    }),
-  )
+  const embed = embedWindows(model, store, windows, size)
+  const hidden = yield* embed
+  const dense = targets ? yield* embed : []
+  return hidden.map((each, i): Batch => ({ size: each.shape[0], hidden: each, dense: dense[i] }))
 })
 
 /** Runs all batches through a block and adds up the statistics of its linears' inputs. */
@@ -110,16 +94,18 @@ const gather = Effect.fnUntraced(function* (
   batches: ReadonlyArray<Batch>,
   programs: Programs,
 ) {
-  const { groups, statistics: specs } = programs.get(batches[0].size)!(block)
-  let statistics = yield* DeviceArray.fromHostTree(
-    Tree.map(specs, ({ shape, dtype }: (typeof specs)[number][string]) =>
-      HostArray.zeros(shape, dtype),
-    ) as ReadonlyArray<Accumulators<HostArray.HostArray>>,
-  )
-  for (const { size, hidden } of batches) {
-    const { observe } = programs.get(size)!(block)
-    if (observe === undefined) break
-    statistics = yield* observe({ own, hidden, statistics }, { donate: ["statistics"] })
+  const first = programs.get(batches[0].size)!
+  const { groups } = first.of(block)
+  const widths = groups.map(([{ shape }]) => shape[1])
+  const statistics = yield* Effect.forEach(widths, (inputs) => first.gatherer(inputs).zeros)
+  const looks = statistics.some((sums) => Object.keys(sums).length > 0)
+  for (const { size, hidden } of looks ? batches : []) {
+    const { of, gatherer } = programs.get(size)!
+    const seen = yield* of(block).observe({ own, hidden })
+    for (const [i, input] of seen.entries()) {
+      statistics[i] = yield* gatherer(widths[i]).add(statistics[i], input)
+      DeviceArray.release(input)
+    }
     yield* Effect.yieldNow
   }
   // Blocks of one signature share their programs, not the names of their linears.
@@ -138,7 +124,7 @@ const advance = Effect.fnUntraced(function* (
   stream: "hidden" | "dense",
 ) {
   for (const batch of batches) {
-    const { forward } = programs.get(batch.size)!(block)
+    const { forward } = programs.get(batch.size)!.of(block)
     const hidden = batch[stream]
     if (hidden !== undefined) {
       batch[stream] = yield* forward({ own, hidden }, { donate: ["hidden"] })
@@ -179,7 +165,7 @@ export const walkStore = Effect.fn("walkStore")(function* <SE, SR, E, R>(
   const problem = checkTokens(windows, model.vocabularySize)
   if (problem !== undefined) return yield* problem
   const size = Math.min(options.batch ?? 8, windows.length)
-  const batches = yield* embedBatches(model, store.outside, windows, size, targets)
+  const batches = yield* embedBatches(model, store, windows, size, targets)
   const programs = new Map<number, BlockPrograms>()
   for (const { size } of batches) {
     if (programs.has(size)) continue
@@ -221,7 +207,7 @@ export const walkStore = Effect.fn("walkStore")(function* <SE, SR, E, R>(
  * Walks a model block by block, as SparseGPT, Wanda and GPTQ do: all calibration windows run
  * through a block, `visit` changes the block by what its linears were given, and the *changed*
  * block's outputs go to the next one. The device holds the calibration activations and one block,
- * whatever the model's depth (the embedding, before the first block).
+ * whatever the model's depth; of the embedding, the rows that the text needs.
  *
  * Goes on after the last finished block where a checkpoint store is provided. The checkpoint is
  * found by `task` and by the structure of the parameters: a store must belong to one job.

@@ -132,7 +132,8 @@ describe("walkStore with targets", () => {
 })
 
 /** A store that notes what it is asked for, and rounds what it keeps to sixteenths. */
-const makeNotingStore = (model: CausalLM, done = 0) => {
+const makeNotingStore = Effect.fnUntraced(function* (model: CausalLM, done = 0) {
+  const memory = (yield* makeMemoryStore(model, "noting")).store
   const calls: Array<string> = []
   const kept = new Map<number, BlockParameters>()
   const round = (array: HostArray.HostArray) =>
@@ -153,6 +154,11 @@ const makeNotingStore = (model: CausalLM, done = 0) => {
       Effect.sync(() => {
         calls.push(`outside ${Object.keys(leaves).join()}`)
         return leaves as BlockParameters
+      }),
+    rows: (leaf, rows) =>
+      Effect.suspend(() => {
+        calls.push(`rows ${rows.toSorted().join()}`)
+        return memory.rows(leaf, rows)
       }),
     original: (block, names) =>
       Effect.sync(() => {
@@ -182,7 +188,7 @@ const makeNotingStore = (model: CausalLM, done = 0) => {
       model.parameters,
     )
   return { store, calls, parameters }
-}
+})
 
 /** A block may be read in as many parts as the walk likes. */
 const inOrder = (calls: ReadonlyArray<string>) =>
@@ -207,11 +213,11 @@ describe("walkStore", () => {
       Effect.gen(function* () {
         const model = toyModel([5, 5, 3])
         const before = structuredClone(model.parameters)
-        const { store, calls, parameters } = makeNotingStore(model)
+        const { store, calls, parameters } = yield* makeNotingStore(model)
         const seen: Array<ReadonlyArray<number>> = []
         yield* visitWith(model, store, seen)
         assert.deepStrictEqual(inOrder(calls), [
-          "outside embedding",
+          "rows 0,1,2,3,4,5",
           "original 0",
           "keep 0 down",
           "finish 0",
@@ -234,11 +240,11 @@ describe("walkStore", () => {
   it.effect("goes on after the blocks that the store has", () =>
     Effect.gen(function* () {
       const model = toyModel([5, 5, 3])
-      const { store, calls, parameters } = makeNotingStore(model, 2)
+      const { store, calls, parameters } = yield* makeNotingStore(model, 2)
       const seen: Array<ReadonlyArray<number>> = []
       yield* visitWith(model, store, seen)
       assert.deepStrictEqual(inOrder(calls), [
-        "outside embedding",
+        "rows 0,1,2,3,4,5",
         "changed 0",
         "changed 1",
         "original 2",
@@ -253,7 +259,7 @@ describe("walkStore", () => {
   it.effect("fails as its store fails", () =>
     Effect.gen(function* () {
       const model = toyModel([5, 5])
-      const { store } = makeNotingStore(model)
+      const { store } = yield* makeNotingStore(model)
       const broken: BlockStore<string> = {
         ...store,
         keep: (block) => (block.index === 1 ? Effect.fail("disk full") : Effect.void),

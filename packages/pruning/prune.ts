@@ -1,4 +1,5 @@
 import type {
+  BlockInputs,
   BlockParameters,
   BlockStore,
   BlockVisit,
@@ -58,40 +59,55 @@ interface Job {
   readonly layerErrors: boolean
 }
 
-/** Prunes the linears of one block; gives those that were not kept at once, and what became of them. */
-const pruneLinears = Effect.fnUntraced(function* <E, R>(
+/** What becomes of the linears of one block. */
+interface PrunedLinears {
+  /** Those that were not kept at once. */
+  readonly found: Own
+  readonly reports: Array<LayerReport>
+  /** By linear, where layer errors are measured. */
+  readonly known: Map<string, LayerInputs>
+}
+
+/** Prunes one linear. A function of its own, so that nothing of it is held while the next one is pruned. */
+const pruneLinear = Effect.fnUntraced(function* <E, R>(
   { pruner, programs, sparsityOf, layerErrors }: Job,
-  { parameters, inputs, samples, keep }: BlockVisit<E, R>,
+  { parameters, keep }: BlockVisit<E, R>,
+  linear: NamedLinear,
+  inputs: LayerInputs,
+  { found, reports, known }: PrunedLinears,
 ) {
-  const once = pruner.factorOnly === true && !layerErrors
-  const found: Own = {}
-  const reports: Array<LayerReport> = []
-  const known = new Map<string, LayerInputs>()
-  for (const group of inputs) {
-    const groupInputs = yield* readLayerInputs(group, samples, once)
-    for (const linear of group.linears) {
-      const { name, path } = linear
-      const { [name]: weight } = yield* parameters([name])
-      const sparsity = sparsityOf(linear)
-      const problem = { linear, weight, sparsity, inputs: groupInputs, programs }
-      const pruned = yield* Effect.scoped(pruner.prune(problem))
-      if (pruner.refine === undefined) yield* keep({ [name]: pruned })
-      else found[name] = pruned
-      if (layerErrors) known.set(name, groupInputs)
-      const counted = countZeros(path, pruned)
-      const error = layerErrors
-        ? { error: yield* layerError(programs, pruned, weight, yield* groupInputs.onDevice) }
-        : {}
-      reports.push({ ...counted, deadInputs: groupInputs.dead.length, ...error })
-    }
-  }
-  return { found, reports, known }
+  const { name, path } = linear
+  const { [name]: weight } = yield* parameters([name])
+  const problem = { linear, weight, sparsity: sparsityOf(linear), inputs, programs }
+  const pruned = yield* Effect.scoped(pruner.prune(problem))
+  if (pruner.refine === undefined) yield* keep({ [name]: pruned })
+  else found[name] = pruned
+  if (layerErrors) known.set(name, inputs)
+  const counted = countZeros(path, pruned)
+  const error = layerErrors
+    ? { error: yield* layerError(programs, pruned, weight, yield* inputs.onDevice) }
+    : {}
+  reports.push({ ...counted, deadInputs: inputs.dead.length, ...error })
+})
+
+/** Prunes the linears that share their inputs. */
+const pruneGroup = Effect.fnUntraced(function* <E, R>(
+  job: Job,
+  visit: BlockVisit<E, R>,
+  group: BlockInputs,
+  into: PrunedLinears,
+) {
+  const once = job.pruner.factorOnly === true && !job.layerErrors
+  const inputs = yield* readLayerInputs(group, visit.samples, once)
+  for (const linear of group.linears) yield* pruneLinear(job, visit, linear, inputs, into)
 })
 
 /** Prunes the linears of one block, then lets the method look at it as a whole. */
 const pruneBlock = Effect.fnUntraced(function* <E, R>(job: Job, visit: BlockVisit<E, R>) {
   const { pruner, programs, sparsityOf } = job
-  const { found, reports, known } = yield* pruneLinears(job, visit)
+  const made: PrunedLinears = { found: {}, reports: [], known: new Map() }
+  for (const group of visit.inputs) yield* pruneGroup(job, visit, group, made)
+  const { found, reports, known } = made
   if (pruner.refine === undefined) return { found, reports }
   const { block, batches } = visit
   const dense = yield* visit.parameters()

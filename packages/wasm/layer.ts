@@ -1,8 +1,8 @@
-import type { DeviceService } from "@espalier/tensor"
 import { Device, DeviceUnavailable } from "@espalier/tensor"
 import type { Scope } from "effect"
-import { Effect, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { name, WasmDevice } from "./device.ts"
+import { DevicePool } from "./device_pool.ts"
 import { hasRelaxedSimd, hasSharedMemory, hasSimd } from "./features.ts"
 import { Pool } from "./memory.ts"
 import { Threads } from "./threads.ts"
@@ -51,7 +51,9 @@ const unavailable = new DeviceUnavailable({
   hint: "Use Node 22.19 or a browser of 2023 or later, or the interpreter of @espalier/tensor.",
 })
 
-const make = (options: WasmOptions): Effect.Effect<DeviceService, DeviceUnavailable, Scope.Scope> =>
+const make = (
+  options: WasmOptions,
+): Effect.Effect<Context.Context<Device>, DeviceUnavailable, Scope.Scope> =>
   Effect.gen(function* () {
     if (!hasSimd()) return yield* unavailable
     const wanted = options.threads ?? availableThreads()
@@ -70,7 +72,8 @@ const make = (options: WasmOptions): Effect.Effect<DeviceService, DeviceUnavaila
           )
     const relaxed = options.relaxedSimd !== false && hasRelaxedSimd()
     const notes = missing(options, wanted, threads?.count ?? 1, relaxed)
-    return new WasmDevice(pool, threads, options.poison === true, relaxed, notes)
+    const device = new WasmDevice(pool, threads, options.poison === true, relaxed, notes)
+    return Context.make(Device, device).pipe(Context.add(DevicePool, pool))
   })
 
 /**
@@ -91,4 +94,4 @@ const make = (options: WasmOptions): Effect.Effect<DeviceService, DeviceUnavaila
  * ```
  */
 export const layer = (options: WasmOptions = {}): Layer.Layer<Device, DeviceUnavailable> =>
-  Layer.effect(Device, make(options))
+  Layer.effectContext(make(options))

@@ -14,7 +14,7 @@ import { layoutOf } from "./layout.ts"
 import type { HuggingFaceConfiguration, HuggingFaceModel } from "./model.ts"
 import { readShards } from "./shards.ts"
 import type { StoredArray, StoredTensor } from "./stored_array.ts"
-import { makeReader } from "./tensor_files.ts"
+import { makeReader, makeRowReader } from "./tensor_files.ts"
 
 /** A function that gives a tree with {@link StoredArray} leaves as the same tree of host arrays. */
 export type ReadTree = <T>(
@@ -41,6 +41,16 @@ export interface Checkpoint {
    * f16 and bf16 become f32, exactly. Memory holds the result and a few MiB.
    */
   readonly read: ReadTree
+  /**
+   * Reads some rows of one weight, [rows, …], and nothing else.
+   *
+   * Throws a `RangeError` where a row is outside, or where the file has the weight in an arrangement of
+   * its own (linears of GPT-2, queries and keys of LLaMA).
+   */
+  readonly readRows: (
+    stored: StoredArray,
+    rows: ReadonlyArray<number>,
+  ) => Effect.Effect<HostArray.HostArray, CheckpointFormatError | CheckpointFileError>
 }
 
 const requireConfig = Effect.fnUntraced(function* (folder: string, listed: ReadonlyArray<string>) {
@@ -129,6 +139,7 @@ export const openCheckpoint = Effect.fn("openCheckpoint")(function* (folder: str
     files,
     tensors,
     read: yield* makeReader(path, tensors),
+    readRows: yield* makeRowReader(path, tensors),
   }
   return checkpoint
 })

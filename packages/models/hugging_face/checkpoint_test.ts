@@ -144,6 +144,36 @@ describe("openCheckpoint", () => {
     }).pipe(Effect.provide(watchedFiles(watch)))
   })
 
+  it.effect("reads rows of a table, in any order, and no other byte of it", () => {
+    const watch = makeWatch()
+    return Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const model = tinyGpt2()
+      writeFolder(folder, model, { dtype: "BF16", shards: 2 })
+      const { model: stored, readRows } = yield* openCheckpoint(folder)
+      const { embedding, blocks } = stored.parameters as {
+        readonly embedding: StoredArray
+        readonly blocks: ReadonlyArray<{ readonly qkv: StoredArray }>
+      }
+      const [count, width] = embedding.shape
+      const rows = [count - 1, 0, 3, 3]
+      watch.bytesRead = 0
+      const found = yield* readRows(embedding, rows)
+      assert.strictEqual(watch.bytesRead, 2 * rows.length * width)
+      const whole = (
+        rounded(model.parameters, "BF16") as { readonly embedding: HostArray.HostArray }
+      ).embedding
+      const expected = rows.flatMap((row) => [...whole.data.slice(row * width, (row + 1) * width)])
+      assert.deepStrictEqual(found, HostArray.make([4, width], Float32Array.from(expected)))
+      for (const wrong of [-1, count, 0.5]) {
+        const exit = yield* Effect.exit(readRows(embedding, [wrong]))
+        assert.match(String(exit), /has no row/)
+      }
+      const exit = yield* Effect.exit(readRows(blocks[0].qkv, [0]))
+      assert.match(String(exit), /do not lie in its file as they do in memory/)
+    }).pipe(Effect.provide(watchedFiles(watch)))
+  })
+
   it.effect("says that a sliding window limits the context", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder

@@ -37,8 +37,8 @@ export interface CheckpointCopy {
    */
   readonly read: ReadTree
   /**
-   * Replaces one parameter in the files of the copy: its bytes and no others. Gives it as it will be
-   * read back, rounded to the nearest numbers of the file's dtype, ties to even.
+   * Replaces one parameter in the files of the copy: its bytes and no others, rounded to the nearest
+   * numbers of the file's dtype, ties to even.
    *
    * Fails with {@link WeightOverflow}, before anything is written, where a finite number would become
    * infinite. Throws a `RangeError` where the shape is another or the parameter another model's.
@@ -46,7 +46,7 @@ export interface CheckpointCopy {
   readonly write: (
     stored: StoredArray,
     value: HostArray.HostArray,
-  ) => Effect.Effect<HostArray.HostArray, WeightOverflow | CheckpointFileError>
+  ) => Effect.Effect<void, WeightOverflow | CheckpointFileError>
   /** Records that so many parts are done, after what was written has reached the disk. */
   readonly markDone: (parts: number) => Effect.Effect<void, CheckpointFileError>
   /** Gives the copy its final name. The other functions must not be used any more. */

@@ -75,7 +75,7 @@ describe("copyCheckpoint", () => {
     }).pipe(Effect.provide(NodeServices.layer)),
   )
 
-  it.effect("replaces the bytes of one tensor and no others, and gives what will be read", () =>
+  it.effect("replaces the bytes of one tensor and no others", () =>
     Effect.gen(function* () {
       const models = [tinyLlama({ attentionBias: true }), tinyGpt2(), tinyOpt()]
       for (const dtype of ["F32", "F16", "BF16"] satisfies ReadonlyArray<StoredDType>) {
@@ -89,9 +89,9 @@ describe("copyCheckpoint", () => {
             const value = draw(stored.shape)
             const { file, from, to } = checkpoint.tensors.get(stored.name)!
             const before = readFileSync(join(folders.partial, file))
-            const written = yield* copy.write(stored, value)
+            yield* copy.write(stored, value)
+            const written = yield* copy.read(stored)
             replaced.set(stored, written)
-            assert.deepStrictEqual(yield* copy.read(stored), written)
             const after = readFileSync(join(folders.partial, file))
             assert.isTrue(before.subarray(0, from).equals(after.subarray(0, from)))
             assert.isTrue(before.subarray(to).equals(after.subarray(to)))
@@ -134,7 +134,7 @@ describe("copyCheckpoint", () => {
       const { down } = block(0)
       const value = HostArray.zeros(down.shape)
       value.data.set([0, -0, Infinity, -Infinity, NaN, 65504, 2 ** -24])
-      assert.deepStrictEqual(yield* copy.write(down, value), value)
+      yield* copy.write(down, value)
       assert.deepStrictEqual(yield* copy.read(down), value)
     }).pipe(Effect.provide(NodeServices.layer)),
   )

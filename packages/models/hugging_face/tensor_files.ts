@@ -87,6 +87,36 @@ export const makeReader = Effect.fnUntraced(function* (
   }, Effect.scoped)
 })
 
+/** Makes the function that reads single rows of a weight that lies in its file as it does in memory. */
+export const makeRowReader = Effect.fnUntraced(function* (
+  folder: string,
+  tensors: ReadonlyMap<string, StoredTensor>,
+) {
+  const fileSystem = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  return Effect.fn("Checkpoint.readRows")(function* (
+    stored: StoredArray,
+    rows: ReadonlyArray<number>,
+  ) {
+    const { file, from } = placeOf(tensors, stored)
+    const [count, length] = rowsAndColumns(stored.shape)
+    if (stored.arrangement.kind !== "plain") {
+      throw new RangeError(`rows of ${stored.name} do not lie in its file as they do in memory`)
+    }
+    const outside = rows.find((row) => !(Number.isInteger(row) && row >= 0 && row < count))
+    if (outside !== undefined) throw new RangeError(`${stored.name} has no row ${outside}`)
+    const full = path.join(folder, file)
+    const handle = yield* guardFile(full, "read")(fileSystem.open(full))
+    const bytes = new Uint8Array(length * widthOf(stored))
+    const data = new Float32Array(rows.length * length)
+    for (const [i, row] of rows.entries()) {
+      yield* readBytes(handle, full, bytes, from + row * bytes.length)
+      decodeFloats(stored.storedDtype, bytes, data.subarray(i * length, (i + 1) * length))
+    }
+    return HostArray.make([rows.length, ...stored.shape.slice(1)], data)
+  }, Effect.scoped)
+})
+
 /** A weight is finite, but the dtype of its file has no finite number near it. */
 export class WeightOverflow extends Schema.TaggedError<WeightOverflow>()("WeightOverflow", {
   path: Schema.String,
@@ -100,27 +130,24 @@ export class WeightOverflow extends Schema.TaggedError<WeightOverflow>()("Weight
   }
 }
 
-/** The numbers as the file will hold them, and the first that becomes infinite, if any. */
-const roundToStored = ({ storedDtype }: StoredArray, { data }: HostArray.HostArray) => {
-  const values = data instanceof Float32Array ? data : Float32Array.from(data)
-  const rounded = new Float32Array(values.length)
-  let overflow: number | undefined
-  for (let start = 0; start < values.length; start += pieceBytes / 4) {
-    const piece = values.subarray(start, start + pieceBytes / 4)
-    const into = rounded.subarray(start, start + piece.length)
+/** The first number that is finite, and infinite as the file will hold it. */
+const findOverflow = ({ storedDtype }: StoredArray, values: Float32Array): number | undefined => {
+  if (storedDtype === "F32") return undefined
+  const read = new Float32Array(Math.min(values.length, pieceBytes / 4))
+  for (let start = 0; start < values.length; start += read.length) {
+    const piece = values.subarray(start, start + read.length)
+    const into = read.subarray(0, piece.length)
     decodeFloats(storedDtype, encodeFloats(storedDtype, piece), into)
     for (let i = 0; i < piece.length; i++) {
-      const infinite = Math.abs(into[i]) === Infinity && Math.abs(piece[i]) !== Infinity
-      if (infinite) overflow ??= data[start + i]
+      if (Math.abs(into[i]) === Infinity && Math.abs(piece[i]) !== Infinity) return piece[i]
     }
   }
-  return { rounded, overflow }
+  return undefined
 }
 
 /**
- * Makes the function that overwrites exactly the bytes of one tensor and gives the parameter as it will
- * be read back: rounded to the file's dtype, ties to even. Nothing is written where a finite number
- * would become infinite.
+ * Makes the function that overwrites exactly the bytes of one tensor with numbers rounded to the file's
+ * dtype, ties to even. Nothing is written where a finite number would become infinite.
  */
 export const makeWriter = Effect.fnUntraced(function* (
   folder: string,
@@ -138,7 +165,8 @@ export const makeWriter = Effect.fnUntraced(function* (
       throw new RangeError(`${stored.name} has the shape ${shapes}`)
     }
     const full = path.join(folder, file)
-    const { rounded, overflow } = roundToStored(stored, value)
+    const values = value.data instanceof Float32Array ? value.data : Float32Array.from(value.data)
+    const overflow = findOverflow(stored, values)
     if (overflow !== undefined) {
       return yield* new WeightOverflow({
         path: full,
@@ -157,11 +185,10 @@ export const makeWriter = Effect.fnUntraced(function* (
       yield* handle.seek(BigInt(from), "start")
       for (const { first, rows } of pieces) {
         const piece = floats.subarray(0, rows * length)
-        gatherRows(stored.arrangement, shape, rounded, first, piece)
+        gatherRows(stored.arrangement, shape, values, first, piece)
         yield* handle.writeAll(encodeFloats(stored.storedDtype, piece))
       }
     })
     yield* guardFile(full, "write")(save)
-    return HostArray.make(stored.shape, rounded)
   }, Effect.scoped)
 })

@@ -1,6 +1,5 @@
-import type { Accumulators } from "@espalier/calibration"
-import { makePrograms } from "@espalier/calibration"
-import { HostArray, Program, Spec, Tree } from "@espalier/tensor"
+import { makeGatherer, makePrograms } from "@espalier/calibration"
+import { HostArray } from "@espalier/tensor"
 import { Effect } from "effect"
 import { readLayerInputs } from "../layer_inputs.ts"
 import type { Rows } from "../naive/mod.ts"
@@ -46,18 +45,9 @@ const makeLayerProblem = Effect.fnUntraced(function* (
   const [outputs, inputs] = [weight.length, weight[0].length]
   const linear = { name: "linear", path: "blocks.0.linear", shape: [outputs, inputs] } as const
   const programs = yield* makePrograms
-  const statistics = pruner.statistic.specs(inputs)
-  const input = Spec.f32([1, tokens.length, inputs])
-  const gather = Program.make("gather", { statistics, input }, (given) =>
-    pruner.statistic.update(given.statistics, given.input),
-  )
-  const run = yield* Program.compile(gather)
-  const gathered = yield* run({
-    statistics: Tree.map(statistics, ({ shape }: Spec) =>
-      HostArray.zeros(shape),
-    ) as Accumulators<HostArray.HostArray>,
-    input: HostArray.make(input.shape, tokens.flat()),
-  })
+  const shape = [1, tokens.length, inputs] as const
+  const gatherer = yield* makeGatherer(pruner.statistic, shape)
+  const gathered = yield* gatherer.add(yield* gatherer.zeros, HostArray.make(shape, tokens.flat()))
   const found = yield* readLayerInputs({ linears: [linear], statistics: gathered }, 1)
   return { linear, weight: toHost(weight), sparsity, inputs: found, programs }
 })

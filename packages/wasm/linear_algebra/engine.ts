@@ -1,4 +1,5 @@
 import type { LoadedKernel, StageFunction } from "../kernels.ts"
+import { Pool } from "../memory.ts"
 import { Threads } from "../threads.ts"
 import type { StartWorker } from "../workers.ts"
 import type { StageName, StageOperands, Target } from "./stages.ts"
@@ -8,7 +9,7 @@ import { RightSides } from "./right_sides.ts"
 import { tilesAcross, Triangle } from "./triangle.ts"
 
 const pageBytes = 65536
-const mostPages = 65536
+const addressSpace = 2 ** 32
 
 /** What an engine is made with. */
 export interface EngineOptions {
@@ -18,7 +19,12 @@ export interface EngineOptions {
   readonly startWorker: StartWorker | undefined
   /** Fused multiply-add. */
   readonly relaxed: boolean
+  /** Where it takes its memory from, for as long as it works on a matrix; its own by default. */
+  readonly pool?: Pool | undefined
 }
+
+/** The memory that an engine shares with others has no room for a matrix. */
+export class NoRoom extends Error {}
 
 /** `(x, packed, rows, first, last)` and `(packed, source, strips, steps, across, along)`. */
 type TileFunction = (...parameters: ReadonlyArray<number>) => void
@@ -29,12 +35,12 @@ const tilesOfTriangle = (count: number): number => (count * (count + 1)) / 2
 const bytesFor = (size: number, sides: number, threads: number): number => {
   const count = tilesAcross(size)
   const tiles = tilesOfTriangle(count) + count * (1 + tilesAcross(sides)) + 2 + threads
-  return pageBytes + tiles * tileBytes
+  return tiles * tileBytes
 }
 
 /** Whether a matrix, with right sides of systems, fits the memory of an engine. */
 export const fits = (size: number, sides: number, threads: number): boolean =>
-  bytesFor(size, sides, threads) <= pageBytes * mostPages
+  bytesFor(size, sides, threads) <= addressSpace - pageBytes
 
 /** Fewer tiles than these are not worth a second thread. */
 const leastShared = 2
@@ -60,7 +66,7 @@ export interface Part {
 
 /** Memory, code and threads for one matrix at a time. */
 export class Engine {
-  readonly #memory: WebAssembly.Memory
+  readonly #pool: Pool
   readonly #kernel: LoadedKernel
   readonly #solve: TileFunction
   readonly #pack: TileFunction
@@ -68,16 +74,20 @@ export class Engine {
   readonly #shared: boolean
   #threads: Threads | undefined
   #triangle: Triangle | undefined
+  #region: number | undefined
   #scratch = 0
 
   constructor(options: EngineOptions) {
     this.#options = options
-    this.#shared = options.threads > 1 && options.startWorker !== undefined
-    const pages = { minimumPages: 1, maximumPages: mostPages, shared: this.#shared }
-    this.#memory = new WebAssembly.Memory({ initial: 1, maximum: mostPages, shared: this.#shared })
+    const shared = options.threads > 1 && options.startWorker !== undefined
+    this.#pool = options.pool ?? new Pool({ shared, limitBytes: addressSpace, poison: false })
+    const { memory, limitBytes } = this.#pool
+    this.#shared = shared && this.#pool.shared
+    const maximumPages = limitBytes / pageBytes
+    const pages = { minimumPages: 1, maximumPages, shared: this.#pool.shared }
     const bytes = stageModule(options.relaxed, { module: "env", name: "memory", ...pages })
     const module = new WebAssembly.Module(bytes)
-    const { exports } = new WebAssembly.Instance(module, { env: { memory: this.#memory } })
+    const { exports } = new WebAssembly.Instance(module, { env: { memory } })
     const functions = stageNames.map((name) => exports[name] as StageFunction)
     const code = { bytes, stages: [], scratchBytes: tileBytes, sharedBytes: 0 }
     this.#kernel = { id: 0, key: "linear algebra", code, module, functions }
@@ -85,25 +95,30 @@ export class Engine {
     this.#pack = exports["pack"] as TileFunction
   }
 
-  /** Memory that is held. */
-  get bytes(): number {
-    return this.#memory.buffer.byteLength
+  /** Memory that nobody else can have until the engine is gone. */
+  get ownBytes(): number {
+    return this.#options.pool === undefined ? this.#pool.memory.buffer.byteLength : 0
   }
 
-  /** Makes room for a matrix and right sides of systems with it: what was there is gone. */
+  /**
+   * Makes room for a matrix and right sides of systems with it: what was there is gone. Throws
+   * {@link NoRoom}.
+   */
   prepare(size: number, sides = 0): Work {
-    const missing = bytesFor(size, sides, this.#options.threads) - this.bytes
-    if (missing > 0) this.#memory.grow(Math.ceil(missing / pageBytes))
+    this.release()
+    this.#region = this.#pool.allocate(bytesFor(size, sides, this.#options.threads))
+    if (this.#region === undefined) throw new NoRoom()
+    const { memory } = this.#pool
     const count = tilesAcross(size)
     const address = this.#panel + count * tileBytes
-    const triangle = new Triangle(size, address, this.#memory)
+    const triangle = new Triangle(size, address, memory)
     const after = address + tilesOfTriangle(count) * tileBytes
-    const rightSides = new RightSides(size, sides, after, this.#memory)
+    const rightSides = new RightSides(size, sides, after, memory)
     this.#scratch = after + count * rightSides.count * tileBytes
     this.#triangle = triangle
     if (this.#shared && count > leastShared && this.#threads === undefined) {
       const { threads, startWorker } = this.#options
-      this.#threads = new Threads(threads, this.#memory, startWorker!)
+      this.#threads = new Threads(threads, memory, startWorker!)
     }
     this.#threads?.check()
     return { triangle, rightSides }
@@ -111,7 +126,7 @@ export class Engine {
 
   /** Address of the packed tile on the diagonal. */
   get diagonal(): number {
-    return pageBytes
+    return this.#region!
   }
 
   /** Address of a tile for whatever is needed. */
@@ -125,7 +140,7 @@ export class Engine {
 
   /** Numbers from an address on. */
   values(address: number, length: number): Float64Array {
-    return new Float64Array(this.#memory.buffer, address, length)
+    return new Float64Array(this.#pool.memory.buffer, address, length)
   }
 
   /** Solves rows at `address` with the packed diagonal; see `solveFunction`. */
@@ -176,8 +191,15 @@ export class Engine {
     threads.run(kernel, index, this.#scratch, tileBytes, 0, bases)
   }
 
-  /** Ends the workers. The memory goes with the engine. */
+  /** Gives back the room that was made. */
+  release(): void {
+    if (this.#region !== undefined) this.#pool.free(this.#region)
+    this.#region = undefined
+  }
+
+  /** Ends the workers. Memory of its own goes with the engine. */
   async stop(): Promise<void> {
+    this.release()
     await this.#threads?.stop()
     this.#threads = undefined
   }

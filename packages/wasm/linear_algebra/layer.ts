@@ -1,6 +1,7 @@
 import type { LinearAlgebraService } from "@espalier/tensor"
 import { LinearAlgebra, Matrix } from "@espalier/tensor"
 import { Effect, Layer } from "effect"
+import { DevicePool } from "../device_pool.ts"
 import { hasRelaxedSimd, hasSharedMemory, hasSimd } from "../features.ts"
 import type { WasmOptions } from "../layer.ts"
 import { availableThreads, workersHere } from "../workers.ts"
@@ -88,8 +89,9 @@ const make = (workshop: Workshop, plain: LinearAlgebraService): LinearAlgebraSer
 /**
  * `LinearAlgebra` in WebAssembly SIMD, for any device: Cholesky factors, factors of inverses, inverses
  * and positive definite systems in `f64`, in tiles and on all threads. Results do not depend on the
- * number of threads. Beside operand and result it takes half a square of memory, and gives back what
- * large problems took. What it does not bring (`solveTriangular`, `leastSquares`, everything where
+ * number of threads. Beside operand and result it takes half a square of memory: free memory of the
+ * device of this package where it is provided over one, else memory that it gives back after large
+ * problems. What it does not bring (`solveTriangular`, `leastSquares`, everything where
  * there is no SIMD) stays as it was without this layer.
  *
  * @example
@@ -115,6 +117,7 @@ export const linearAlgebra = (options: LinearAlgebraOptions = {}): Layer.Layer<n
         threads: options.threads ?? availableThreads(),
         startWorker: hasSharedMemory() ? workersHere() : undefined,
         relaxed: options.relaxedSimd !== false && hasRelaxedSimd(),
+        pool: yield* DevicePool,
       })
       yield* Effect.addFinalizer(() => workshop.close)
       return make(workshop, plain)

@@ -1,7 +1,15 @@
-import { LinearAlgebra, Matrix, NotPositiveDefinite, ShapeError } from "@espalier/tensor"
+import {
+  DeviceArray,
+  HostArray,
+  LinearAlgebra,
+  Matrix,
+  NotPositiveDefinite,
+  ShapeError,
+} from "@espalier/tensor"
 import { generator } from "@espalier/tensor/conformance"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
+import { DevicePool } from "../device_pool.ts"
 import * as Wasm from "../mod.ts"
 
 const random = (rows: number, columns: number, seed: number): Matrix.Matrix => {
@@ -221,3 +229,60 @@ it.effect("does one thing after the other for fibers that come at once", () =>
     }
   }).pipe(Effect.provide(Wasm.linearAlgebra({ threads: 2 }))),
 )
+
+/** The device with its linear algebra over it. */
+const together = (options: Wasm.WasmOptions) =>
+  Wasm.linearAlgebra(options).pipe(Layer.provideMerge(Wasm.layer(options)))
+
+describe("in the memory of a device", () => {
+  for (const threads of [1, 2]) {
+    it.effect(`gives the same bits, and the device its own, on ${threads} threads`, () =>
+      Effect.gen(function* () {
+        const h = hessian(500, 6)
+        const expected = yield* LinearAlgebra.inverseFactor(h).pipe(
+          Effect.provide(Wasm.linearAlgebra({ threads: 1 })),
+        )
+        const pool = (yield* DevicePool)!
+        const before = yield* DeviceArray.fromHost(HostArray.make([3], [1, 2, 3]))
+        const { liveBytes } = pool
+        const found = yield* LinearAlgebra.inverseFactor(h)
+        sameBits(found, expected)
+        assert.strictEqual(pool.liveBytes, liveBytes)
+        const { byteLength } = pool.memory.buffer
+        assert.isAbove(byteLength, 4 * 500 * 500)
+        // What was needed is free again: the device takes it, and then the next matrix does.
+        const large = yield* DeviceArray.fromHost(HostArray.zeros([500, 500]))
+        DeviceArray.release(large)
+        sameBits(yield* LinearAlgebra.inverseFactor(h), expected)
+        assert.strictEqual(pool.memory.buffer.byteLength, byteLength)
+        assert.deepStrictEqual(yield* DeviceArray.toArray(before), [1, 2, 3])
+      }).pipe(Effect.scoped, Effect.provide(together({ threads, poison: true }))),
+    )
+  }
+
+  it.effect("goes on while the device grows", () =>
+    Effect.gen(function* () {
+      const matrices = [400, 500, 600].map((n) => hessian(n, n))
+      const factors = Effect.forEach(matrices, (h) => LinearAlgebra.inverseFactor(h))
+      const grow = Effect.forEach(Array.from({ length: 40 }), () =>
+        Effect.andThen(DeviceArray.fromHost(HostArray.zeros([100_000])), Effect.yieldNow),
+      )
+      const [found] = yield* Effect.all([factors, grow], { concurrency: 2 })
+      for (const [i, h] of matrices.entries()) {
+        const plainly = Wasm.linearAlgebra({ threads: 1 })
+        sameBits(found[i], yield* LinearAlgebra.inverseFactor(h).pipe(Effect.provide(plainly)))
+      }
+    }).pipe(Effect.scoped, Effect.provide(together({ threads: 1 }))),
+  )
+
+  it.effect("takes memory of its own where the device has too little", () =>
+    Effect.gen(function* () {
+      const h = hessian(600, 7)
+      const pool = (yield* DevicePool)!
+      const found = yield* LinearAlgebra.inverseFactor(h)
+      assert.isBelow(pool.memory.buffer.byteLength, 2 ** 20)
+      const plainly = Wasm.linearAlgebra({ threads: 1 })
+      sameBits(found, yield* LinearAlgebra.inverseFactor(h).pipe(Effect.provide(plainly)))
+    }).pipe(Effect.provide(together({ threads: 2, memoryLimitBytes: 2 ** 20 }))),
+  )
+})

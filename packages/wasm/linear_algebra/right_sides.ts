@@ -11,7 +11,7 @@ export class RightSides implements Target {
   readonly lastRows: number
   readonly #size: number
   readonly #sides: number
-  readonly #values: Float64Array
+  readonly #memory: WebAssembly.Memory
 
   constructor(size: number, sides: number, address: number, memory: WebAssembly.Memory) {
     this.address = address
@@ -20,7 +20,7 @@ export class RightSides implements Target {
     this.lastRows = sides - (this.count - 1) * tileExtent
     this.#size = size
     this.#sides = sides
-    this.#values = new Float64Array(memory.buffer)
+    this.#memory = memory
   }
 
   /** Where element 0 of some columns is that lie in a tile, for each of their rows. */
@@ -35,19 +35,21 @@ export class RightSides implements Target {
   }
 
   load({ data }: Matrix.Matrix): void {
+    const values = new Float64Array(this.#memory.buffer)
     this.#each((at, row, from, to) => {
       for (let i = from; i < to; i++) {
         const value = row < this.#size ? data[row * this.#sides + i] : 0
-        this.#values[at + (i - from) * tileExtent] = value
+        values[at + (i - from) * tileExtent] = value
       }
     })
   }
 
   store(data: Matrix.Numbers): void {
+    const values = new Float64Array(this.#memory.buffer)
     this.#each((at, row, from, to) => {
       if (row >= this.#size) return
       for (let i = from; i < to; i++) {
-        data[row * this.#sides + i] = this.#values[at + (i - from) * tileExtent]
+        data[row * this.#sides + i] = values[at + (i - from) * tileExtent]
       }
     })
   }

@@ -13,14 +13,14 @@ export class Triangle implements Target {
   readonly lastRows: number
   readonly address: number
   readonly stride = 0
-  readonly #values: Float64Array
+  readonly #memory: WebAssembly.Memory
 
   constructor(size: number, address: number, memory: WebAssembly.Memory) {
     this.size = size
     this.count = tilesAcross(size)
     this.lastRows = Math.ceil(size / stripColumns) * stripColumns - (this.count - 1) * tileExtent
     this.address = address
-    this.#values = new Float64Array(memory.buffer)
+    this.#memory = memory
   }
 
   rowsOf(row: number): number {
@@ -32,10 +32,10 @@ export class Triangle implements Target {
     return this.address + ((row * (row + 1)) / 2 + column) * tileBytes
   }
 
-  /** A tile as numbers. */
+  /** A tile as numbers, until the memory grows. */
   tile(row: number, column: number): Float64Array {
-    const at = this.addressOf(row, column) / 8
-    return this.#values.subarray(at, at + tileExtent * tileExtent)
+    const length = tileExtent * tileExtent
+    return new Float64Array(this.#memory.buffer, this.addressOf(row, column), length)
   }
 
   /** For each tile: where it begins, and its rows and columns within the matrix. */

@@ -3,11 +3,11 @@ import { NotPositiveDefinite, ShapeError } from "@espalier/tensor"
 import { Effect, Semaphore } from "effect"
 import type { ThreadsLost } from "../threads.ts"
 import type { EngineOptions, Work } from "./engine.ts"
-import { Engine, fits } from "./engine.ts"
+import { Engine, fits, NoRoom } from "./engine.ts"
 import type { Steps } from "./factorisations.ts"
 import { BadPivot } from "./factorisations.ts"
 
-/** An engine that has grown past this is not kept: its memory cannot shrink. */
+/** An engine whose own memory has grown past this is not kept: it cannot shrink. */
 const keptBytes = 64 * 2 ** 20
 
 /** Other fibers get their turn after so much work, between columns of tiles. */
@@ -41,6 +41,14 @@ const shapeProblem = ({ matrix, right }: Job, threads: number): string | undefin
  */
 const callCollector = (bytes: number): number => new ArrayBuffer(bytes).byteLength
 
+const mismatch = (
+  { operation, matrix, right = matrix }: Job,
+  problem: string,
+): Effect.Effect<never, ShapeError> => {
+  const shapes = [...new Set([matrix, right])].map(({ rows, columns }) => [rows, columns])
+  return Effect.fail(new ShapeError({ operation, shapes, problem }))
+}
+
 /** Works for one turn; answers whether all is done. */
 const advance = (steps: Steps): Effect.Effect<boolean, BadPivot | ThreadsLost> =>
   Effect.try({
@@ -66,18 +74,17 @@ export class Workshop {
   readonly do = (job: Job): Effect.Effect<Matrix.Matrix, NotPositiveDefinite | ShapeError> =>
     Effect.suspend((): Effect.Effect<Matrix.Matrix, NotPositiveDefinite | ShapeError> => {
       const problem = shapeProblem(job, this.#options.threads)
-      if (problem === undefined) return this.#turn.withPermit(this.#attempt(job))
-      const { operation, matrix, right = matrix } = job
-      const shapes = [...new Set([matrix, right])].map(({ rows, columns }) => [rows, columns])
-      return Effect.fail(new ShapeError({ operation, shapes, problem }))
+      if (problem !== undefined) return mismatch(job, problem)
+      return this.#turn.withPermit(this.#attempt(job))
     })
 
-  #attempt(job: Job): Effect.Effect<Matrix.Matrix, NotPositiveDefinite> {
+  #attempt(job: Job): Effect.Effect<Matrix.Matrix, NotPositiveDefinite | ShapeError> {
     return this.#run(job).pipe(
       Effect.ensuring(this.#tidy),
-      Effect.catch((problem) =>
-        problem instanceof BadPivot ? refuse(job, problem) : this.#again(job, problem),
-      ),
+      Effect.catch((problem) => {
+        if (problem instanceof BadPivot) return refuse(job, problem)
+        return problem instanceof NoRoom ? this.#apart(job) : this.#again(job, problem)
+      }),
     )
   }
 
@@ -86,7 +93,7 @@ export class Workshop {
       const engine = (this.#engine ??= new Engine(this.#options))
       const work = yield* Effect.try({
         try: () => engine.prepare(matrix.rows, right?.columns),
-        catch: (problem) => problem as ThreadsLost,
+        catch: (problem) => problem as ThreadsLost | NoRoom,
       })
       load(work)
       for (const begin of steps) {
@@ -98,7 +105,10 @@ export class Workshop {
   }
 
   /** The operand is as it was: without the threads it takes longer. */
-  #again(job: Job, { message }: ThreadsLost): Effect.Effect<Matrix.Matrix, NotPositiveDefinite> {
+  #again(
+    job: Job,
+    { message }: ThreadsLost,
+  ): Effect.Effect<Matrix.Matrix, NotPositiveDefinite | ShapeError> {
     return Effect.gen({ self: this }, function* () {
       yield* Effect.logWarning(`${message}; linear algebra goes on with one thread`)
       yield* this.close
@@ -107,10 +117,23 @@ export class Workshop {
     })
   }
 
+  /** In memory of its own, where that of the device is full. */
+  #apart(job: Job): Effect.Effect<Matrix.Matrix, NotPositiveDefinite | ShapeError> {
+    return Effect.gen({ self: this }, function* () {
+      if (this.#options.pool === undefined) {
+        return yield* mismatch(job, "does not fit the memory that there is")
+      }
+      yield* this.close
+      this.#options = { ...this.#options, pool: undefined }
+      return yield* this.#attempt(job)
+    })
+  }
+
   get #tidy(): Effect.Effect<void> {
-    return Effect.suspend(() =>
-      this.#engine !== undefined && this.#engine.bytes > keptBytes ? this.close : Effect.void,
-    )
+    return Effect.suspend(() => {
+      this.#engine?.release()
+      return (this.#engine?.ownBytes ?? 0) > keptBytes ? this.close : Effect.void
+    })
   }
 
   /** Ends the threads and lets go of the memory. */
@@ -118,7 +141,7 @@ export class Workshop {
     const engine = this.#engine
     this.#engine = undefined
     await engine?.stop()
-    if (engine !== undefined) callCollector(engine.bytes)
+    if (engine !== undefined) callCollector(engine.ownBytes)
   })
 }
 
