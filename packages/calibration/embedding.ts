@@ -1,6 +1,7 @@
 import type { CausalLM } from "@espalier/models"
 import { stackWindows } from "@espalier/models"
-import { DeviceArray, HostArray, Program, Spec, Tensor, Tree } from "@espalier/tensor"
+import type { HostArray, Tensor } from "@espalier/tensor"
+import { DeviceArray, Program, Spec, Tree } from "@espalier/tensor"
 import { Effect, Scope } from "effect"
 import type { BlockStore } from "./block_store.ts"
 import { checkParameters } from "./errors.ts"

@@ -29,7 +29,7 @@ export const makeGatherer = Effect.fnUntraced(function* (
       for (const [name, { spec }] of accumulators) {
         sums[name] = yield* DeviceArray.fromHost(HostArray.zeros(spec.shape, spec.dtype))
       }
-      return sums as Sums
+      return sums
     }),
     /** The sums with one batch more; those that are given are used up. */
     add: Effect.fnUntraced(function* (
@@ -40,7 +40,7 @@ export const makeGatherer = Effect.fnUntraced(function* (
       for (const [name, add] of Object.entries(adders)) {
         next[name] = yield* add({ sum: sums[name], input }, { donate: ["sum"] })
       }
-      return next as Sums
+      return next
     }),
   }
 })

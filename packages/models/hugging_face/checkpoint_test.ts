@@ -163,7 +163,9 @@ describe("openCheckpoint", () => {
       const whole = (
         rounded(model.parameters, "BF16") as { readonly embedding: HostArray.HostArray }
       ).embedding
-      const expected = rows.flatMap((row) => [...whole.data.slice(row * width, (row + 1) * width)])
+      const expected = rows.flatMap((row) =>
+        Array.from(whole.data.subarray(row * width, (row + 1) * width)),
+      )
       assert.deepStrictEqual(found, HostArray.make([4, width], Float32Array.from(expected)))
       for (const wrong of [-1, count, 0.5]) {
         const exit = yield* Effect.exit(readRows(embedding, [wrong]))
