@@ -1,18 +1,36 @@
-import type { Accumulators, BlockInputs, Hessian } from "@espalier/calibration"
-import {
-  checkActivations,
-  deadInputs,
-  diagonalOf,
-  inverseFactor,
-  readHessian,
-} from "@espalier/calibration"
-import type { DeviceArray as Arrays, Matrix } from "@espalier/tensor"
+import type { CompileError, Device, DeviceArray as Arrays, Matrix, Program } from "@espalier/tensor"
 import { DeviceArray, HostArray } from "@espalier/tensor"
 import { Effect, Scope } from "effect"
-import type { LayerInputs } from "./pruner.ts"
+import type { NonFiniteValues } from "./errors.ts"
+import { checkActivations } from "./errors.ts"
+import type { Hessian } from "./hessian.ts"
+import { diagonalOf, readHessian } from "./hessian.ts"
+import type { HessianNotInvertible } from "./inverse_factor.ts"
+import { deadInputs, inverseFactor } from "./inverse_factor.ts"
+import type { Accumulators } from "./statistic.ts"
+import type { BlockInputs } from "./walk_blocks.ts"
+
+/** What can go wrong in any method that changes linears. */
+export type MethodError = Program.RunError | CompileError | NonFiniteValues | HessianNotInvertible
+
+/** What calibration says about the inputs of a linear. Everything is computed once for all linears that share them. */
+export interface LayerInputs {
+  /** Calibration windows. */
+  readonly samples: number
+  /** Σ x² of each input over all tokens. */
+  readonly squares: Float32Array
+  /** Needs the statistic `hessianOfInputs`, as do all below. */
+  readonly hessian: Hessian
+  /** The same on the device, [inputs, inputs]; there from its first use on. */
+  readonly onDevice: Effect.Effect<Arrays.DeviceArray, MethodError, Device | Scope.Scope>
+  /** Inputs that no token reached. */
+  readonly dead: ReadonlyArray<number>
+  /** The upper factor of the inverse of the damped Hessian. */
+  readonly factor: (damping: number) => Effect.Effect<Matrix.Matrix, HessianNotInvertible>
+}
 
 const missing = (what: string): never => {
-  throw new TypeError(`this pruner reads ${what}, which its statistic does not gather`)
+  throw new TypeError(`this method reads ${what}, which its statistic does not gather`)
 }
 
 const withHessian = Effect.fnUntraced(function* (

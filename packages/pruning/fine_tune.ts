@@ -1,4 +1,9 @@
-import type { CausalLM, TextTooShort, TrainLanguageModelOptions } from "@espalier/models"
+import type {
+  CausalLM,
+  InvalidLowRank,
+  TextTooShort,
+  TrainLanguageModelOptions,
+} from "@espalier/models"
 import { trainLanguageModel } from "@espalier/models"
 import type { TrainError } from "@espalier/nn"
 import type { Device } from "@espalier/tensor"
@@ -42,7 +47,7 @@ export interface FineTuned extends Pruned {
 export const fineTune = (
   model: CausalLM,
   options: FineTuneOptions,
-): Effect.Effect<FineTuned, TrainError | TextTooShort, Device> =>
+): Effect.Effect<FineTuned, TrainError | TextTooShort | InvalidLowRank, Device> =>
   Effect.map(trainLanguageModel(model, { ...options, keepZeros: true }), ({ model, losses }) => ({
     ...countSparsity(model),
     losses,

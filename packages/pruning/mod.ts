@@ -55,7 +55,7 @@ export {
 export type { PackedTwoOfFour } from "./packed_two_of_four.ts"
 export { CalibrationMissing, prune, pruneStore } from "./prune.ts"
 export type { PruneOptions } from "./prune.ts"
-export type { BlockProblem, LayerInputs, LayerProblem, PruneError, Pruner } from "./pruner.ts"
+export type { BlockProblem, LayerProblem, PruneError, Pruner } from "./pruner.ts"
 export { countSparsity, overallSparsity } from "./report.ts"
 export type { LayerReport, LayerSparsity, Pruned } from "./report.ts"
 export { denseStep, sds } from "./sds.ts"

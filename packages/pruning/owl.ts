@@ -1,10 +1,9 @@
 import type { BlockStore, BlockVisit, WalkError } from "@espalier/calibration"
-import { makeMemoryStore, squaredInputs, walkStore } from "@espalier/calibration"
+import { makeMemoryStore, readLayerInputs, squaredInputs, walkStore } from "@espalier/calibration"
 import type { CausalLM, NamedLinear } from "@espalier/models"
 import type { Device } from "@espalier/tensor"
 import type { Scope } from "effect"
 import { Effect, Schema } from "effect"
-import { readLayerInputs } from "./layer_inputs.ts"
 import type { Sparsity } from "./sparsity.ts"
 import { printSparsity } from "./sparsity.ts"
 

@@ -1,64 +1,24 @@
-import type {
-  BlockBatch,
-  BlockParameters,
-  Hessian,
-  HessianNotInvertible,
-  NonFiniteValues,
-  Programs,
-  Statistic,
-} from "@espalier/calibration"
-import type { Block, NamedLinear } from "@espalier/models"
-import type {
-  CompileError,
-  Device,
-  DeviceArray,
-  HostArray,
-  Matrix,
-  Program,
-} from "@espalier/tensor"
+import type { BlockParameters, LinearProblem, MethodError, Statistic } from "@espalier/calibration"
+import type { BlockProblem as ChangedBlock } from "@espalier/calibration"
+import type { NamedLinear } from "@espalier/models"
+import type { Device, HostArray } from "@espalier/tensor"
 import type { Effect, Scope } from "effect"
 import type { Sparsity } from "./sparsity.ts"
 
-/** What calibration says about the inputs of a linear. Everything is computed once for all linears that share them. */
-export interface LayerInputs {
-  /** Calibration windows. */
-  readonly samples: number
-  /** Σ x² of each input over all tokens. */
-  readonly squares: Float32Array
-  /** Needs the statistic `hessianOfInputs`, as do all below. */
-  readonly hessian: Hessian
-  /** The same on the device, [inputs, inputs]; there from its first use on. */
-  readonly onDevice: Effect.Effect<DeviceArray.DeviceArray, PruneError, Device | Scope.Scope>
-  /** Inputs that no token reached. */
-  readonly dead: ReadonlyArray<number>
-  /** The upper factor of the inverse of the damped Hessian. */
-  readonly factor: (damping: number) => Effect.Effect<Matrix.Matrix, HessianNotInvertible>
-}
-
 /** One linear that is to be pruned. */
-export interface LayerProblem {
-  readonly linear: NamedLinear
-  /** The dense weights, [outputs, inputs]. */
-  readonly weight: HostArray.HostArray
+export interface LayerProblem extends LinearProblem {
   readonly sparsity: Sparsity
-  readonly inputs: LayerInputs
-  readonly programs: Programs
 }
 
 /** One block whose linears were pruned one by one, for methods that look at it as a whole. */
-export interface BlockProblem {
-  readonly block: Block
-  /** All parameters of the block before pruning. */
-  readonly dense: BlockParameters
+export interface BlockProblem extends Omit<ChangedBlock, "changed"> {
   /** Its linears as they were pruned. */
   readonly pruned: BlockParameters
-  readonly batches: ReadonlyArray<BlockBatch>
   readonly sparsityOf: (linear: NamedLinear) => Sparsity
-  readonly programs: Programs
 }
 
 /** What can go wrong in any method. */
-export type PruneError = Program.RunError | CompileError | NonFiniteValues | HessianNotInvertible
+export type PruneError = MethodError
 
 /** A pruning method. Make one, and give it to `prune` or `pruneStore`. */
 export interface Pruner {

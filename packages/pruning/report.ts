@@ -1,3 +1,4 @@
+import type { LinearReport } from "@espalier/calibration"
 import type { CausalLM, NamedLinear } from "@espalier/models"
 import type { HostArray } from "@espalier/tensor"
 import { Effect } from "effect"
@@ -13,12 +14,7 @@ export interface LayerSparsity {
 }
 
 /** What pruning did to one linear. */
-export interface LayerReport extends LayerSparsity {
-  /** ‖(W − W₀) X‖² / ‖W₀ X‖² over the calibration text, where the method looks at it. */
-  readonly error?: number
-  /** Inputs that no token of the calibration text reached. */
-  readonly deadInputs?: number
-}
+export interface LayerReport extends LayerSparsity, LinearReport {}
 
 /** A pruned model and how sparse it really is, as counted. */
 export interface Pruned {

@@ -9,8 +9,16 @@ export interface GroupRule {
   readonly of: number
 }
 
-/** Rounds one column, [outputs], to what can be stored. `column` is its place in the matrix, an `i32`. */
-export type Quantiser = (values: T, column: T) => T
+/**
+ * The grid of each weight of a block, scales and zero points [columns, outputs]: a weight w becomes
+ * scale · (clamp(round(w / scale) + zero, 0, levels) − zero), rounded half to even.
+ */
+export interface ColumnGrid {
+  readonly scales: T
+  readonly zeros: T
+  /** The largest code: 2^bits − 1. */
+  readonly levels: number
+}
 
 /** What a block of columns becomes. */
 export interface SweptBlock {
@@ -34,15 +42,20 @@ const removedOf = (scores: T, keep: number): T => {
   return Tensor.less(Tensor.sum(Tensor.cast(before, "i32"), [1]), of - keep)
 }
 
+const onGrid = (values: T, scale: T, zero: T, levels: number): T => {
+  const code = Tensor.add(Tensor.round(Tensor.div(values, scale)), zero)
+  return Tensor.mul(Tensor.sub(Tensor.minimum(Tensor.maximum(code, 0), levels), zero), scale)
+}
+
 /**
  * The inner loop of SparseGPT and GPTQ over one block, column by column (Frantar & Alistarh 2023,
  * algorithm 1): q = what the column may be, e = (w − q) / U_ii, and the columns after it give way by
  * e · U_i. `removed` [columns, outputs] is 1 where a weight becomes 0; with `rule` it is not read.
  */
 const sweep = (
-  [weights, factor, removed, first]: ReadonlyArray<T>,
+  [weights, factor, removed, scales, zeros]: ReadonlyArray<T>,
   rule: GroupRule | undefined,
-  quantise: Quantiser | undefined,
+  levels: number,
 ): SweptBlock => {
   const [columns, outputs] = weights.shape
   const of = rule?.of ?? 1
@@ -73,7 +86,10 @@ const sweep = (
       for (const [i, row] of rows.entries()) {
         const column = Tensor.take(left, row)
         const survivors = Tensor.where(mask[i], 0, column)
-        const stored = quantise?.(survivors, Tensor.add(first, row)) ?? survivors
+        const stored =
+          levels === 0
+            ? survivors
+            : onGrid(survivors, Tensor.take(scales, row), Tensor.take(zeros, row), levels)
         const error = Tensor.div(Tensor.sub(column, stored), pivots[i])
         const step = Tensor.mul(
           Tensor.reshape(Tensor.take(factor, row), [columns, 1]),
@@ -91,10 +107,14 @@ const sweep = (
   return { kept: flat(ys.kept), errors: flat(ys.errors) }
 }
 
-const kernel = Kernel.define<{ readonly keep: number; readonly of: number }>({
+const kernel = Kernel.define<{
+  readonly keep: number
+  readonly of: number
+  readonly levels: number
+}>({
   name: "sweep columns",
-  reference: (inputs, { keep, of }) => {
-    const { kept, errors } = sweep(inputs, of === 0 ? undefined : { keep, of }, undefined)
+  reference: (inputs, { keep, of, levels }) => {
+    const { kept, errors } = sweep(inputs, of === 0 ? undefined : { keep, of }, levels)
     return [kept, errors]
   },
   wasm: (_, { inputs, attributes }) => {
@@ -105,9 +125,9 @@ const kernel = Kernel.define<{ readonly keep: number; readonly of: number }>({
 
 /**
  * Prunes and quantises one block of columns: weights [columns, outputs], the block's part of the upper
- * factor U of the inverse Hessian [columns, columns], `removed` [columns, outputs] with 1 where a
- * weight goes, and the block's first column (`i32`). With a rule, `removed` is not looked at: the
- * weights are chosen by (w / U_jj)² as the sweep reaches each group.
+ * factor U of the inverse Hessian [columns, columns], and `removed` [columns, outputs] with 1 where a
+ * weight goes. With a rule, `removed` is not looked at: the weights are chosen by (w / U_jj)² as the
+ * sweep reaches each group. With a grid, what stays is rounded to it.
  *
  * Source: Frantar & Alistarh 2023, "SparseGPT", algorithm 1; Frantar et al. 2023, "GPTQ".
  */
@@ -115,12 +135,12 @@ export const sweepBlock = (
   weights: T,
   factor: T,
   removed: T,
-  first: T,
   rule?: GroupRule,
-  quantise?: Quantiser,
+  grid?: ColumnGrid,
 ): SweptBlock => {
-  if (quantise !== undefined) return sweep([weights, factor, removed, first], rule, quantise)
   const { keep, of } = rule ?? { keep: 0, of: 0 }
-  const [kept, errors] = kernel([weights, factor, removed, first], { keep, of })
+  const given = grid === undefined ? [] : [grid.scales, grid.zeros]
+  const attributes = { keep, of, levels: grid?.levels ?? 0 }
+  const [kept, errors] = kernel([weights, factor, removed, ...given], attributes)
   return { kept, errors }
 }

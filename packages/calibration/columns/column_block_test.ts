@@ -16,7 +16,7 @@ import {
   toRows,
   turned,
 } from "../testing/layers.ts"
-import type { GroupRule, Quantiser } from "./column_block.ts"
+import type { GroupRule } from "./column_block.ts"
 import { sweepBlock } from "./column_block.ts"
 
 const wasm = wasmLayer({ poison: true, threads: 1 })
@@ -25,8 +25,10 @@ const Count = (minimum: number, maximum: number) =>
 
 interface Options {
   readonly group?: GroupRule
-  readonly quantise?: Quantiser
-  readonly first?: number
+  /** Scale of each column. */
+  readonly scales?: ReadonlyArray<number>
+  readonly zero?: number
+  readonly levels?: number
 }
 
 /** Sweeps a weight [outputs, columns] on the device of the context. */
@@ -34,7 +36,7 @@ const sweep = Effect.fnUntraced(function* (
   weight: Rows,
   factor: Rows,
   removed: NonNullable<PlainRule["removed"]>,
-  { group, quantise, first = 0 }: Options = {},
+  { group, scales, zero = 128, levels = 255 }: Options = {},
 ) {
   const [outputs, columns] = [weight.length, weight[0].length]
   const block = Spec.f32([columns, outputs])
@@ -42,17 +44,24 @@ const sweep = Effect.fnUntraced(function* (
     weights: block,
     factor: Spec.f32([columns, columns]),
     removed: block,
-    first: Spec.i32([]),
   }
-  const program = Program.make("sweep", inputs, ({ weights, factor, removed, first }) =>
-    sweepBlock(weights, factor, removed, first, group, quantise),
+  const grid = (given: ReadonlyArray<number>) => {
+    const column = Tensor.fromHost(HostArray.make([columns, 1], given))
+    const shape = [columns, outputs]
+    return {
+      scales: Tensor.broadcastTo(column, shape),
+      zeros: Tensor.full(shape, zero),
+      levels,
+    }
+  }
+  const program = Program.make("sweep", inputs, ({ weights, factor, removed }) =>
+    sweepBlock(weights, factor, removed, group, scales === undefined ? undefined : grid(scales)),
   )
   const run = yield* Program.compile(program)
   const found = yield* run({
     weights: toHost(turned(weight)),
     factor: toHost(factor),
     removed: toHost(turned(removed.map((row) => row.map((gone) => (gone ? 1 : 0))))),
-    first,
   })
   const rowsOf = Effect.fnUntraced(function* (array: DeviceArray.DeviceArray) {
     return turned(toRows(yield* DeviceArray.toArray(array), outputs))
@@ -137,18 +146,10 @@ describe("sweepBlock", () => {
       Effect.gen(function* () {
         for (const outputs of [5, 8]) {
           const { weight, factor, removed } = makeProblem(outputs, 12, 3)
-          const scales = Array.from({ length: 20 }, (_, j) => 0.125 * (1 + (j % 3)))
-          const quantise: Quantiser = (values, column) => {
-            const table = Tensor.fromHost(HostArray.make([20], scales))
-            const scale = Tensor.take(table, column)
-            return Tensor.mul(Tensor.round(Tensor.div(values, scale)), scale)
-          }
-          // The block begins at column 5 of its matrix.
-          const onGrid = (value: number, j: number) => {
-            const scale = scales[5 + j]
-            return Math.round(value / scale) * scale
-          }
-          const options = { quantise, first: 5 }
+          const scales = Array.from({ length: 12 }, (_, j) => 0.125 * (1 + (j % 3)))
+          const options = { scales, zero: 3, levels: 7 }
+          const onGrid = (value: number, j: number) =>
+            Math.min(4, Math.max(-3, Math.round(value / scales[j]))) * scales[j]
           const found = yield* sweep(weight, factor, none(weight), options)
           const expected = plainSweep(weight, factor, { quantise: onGrid })
           assert.isBelow(differenceOf(found.weight, expected.weight), 1e-6)
@@ -173,7 +174,9 @@ describe("sweepBlock", () => {
     ({ vectors, groups, of, seed }) =>
       Effect.gen(function* () {
         const { weight, factor, removed } = makeProblem(8 * vectors, groups * of, seed)
-        for (const options of [{}, { group: { keep: 1 + (seed % of), of } }]) {
+        const group = { keep: 1 + (seed % of), of }
+        const scales = weight[0].map((_, j) => 0.125 * (1 + (j % 3)))
+        for (const options of [{}, { group }, { scales, levels: 15, zero: 5 }, { group, scales }]) {
           const run = sweep(weight, factor, removed, options)
           const fast = yield* Effect.provide(run, wasm)
           const slow = yield* Effect.provide(run, Interpreter.layer)

@@ -3,19 +3,23 @@ import { WasmParts } from "@espalier/tensor"
 
 const { constant, float, keep, load, place, splat, store, vector } = WasmParts
 
-/** What the kernel is written for. `of` is 0 where the mask is given. */
+/** What the kernel is written for. `of` is 0 where the mask is given, `levels` where nothing is rounded. */
 export interface ColumnSizes {
   readonly columns: number
   readonly outputs: number
   readonly keep: number
   readonly of: number
+  readonly levels: number
 }
 
 /** Vectors of outputs that go through the block together. */
 const vectors = 2
 const lanes = 4 * vectors
 
-const operand = { weights: 0, factor: 1, removed: 2, kept: 4, errors: 5 } as const
+const operand = { weights: 0, factor: 1, removed: 2, scales: 3, zeros: 4 } as const
+/** Results come after the operands, of which two are there for grids only. */
+const resultOf = ({ levels }: ColumnSizes) =>
+  levels > 0 ? { kept: 5, errors: 6 } : { kept: 3, errors: 4 }
 
 /**
  * Writes 1s over `removed` for the columns of one group: those of which at least `keep` others of the
@@ -63,9 +67,25 @@ const chooseGroup = (
   }
 }
 
+/** Rounds a vector of weights to the grid at two addresses. */
+const onGrid = (
+  kit: WasmStageKit,
+  value: number,
+  levels: number,
+  scale: number,
+  zero: number,
+): number => {
+  kit.f.get(vector(kit, "f32x4.div", value, scale)).op("f32x4.nearest")
+  const code = vector(kit, "f32x4.add", keep(kit, "v128"), zero)
+  const above = vector(kit, "f32x4.pmax", code, constant(kit, 0))
+  const clamped = vector(kit, "f32x4.pmin", above, constant(kit, levels))
+  return vector(kit, "f32x4.mul", vector(kit, "f32x4.sub", clamped, zero), scale)
+}
+
 const write = (kit: WasmStageKit, sizes: ColumnSizes): void => {
   const { f } = kit
-  const { columns, outputs, of } = sizes
+  const { columns, outputs, of, levels } = sizes
+  const result = resultOf(sizes)
   const step = 4 * lanes
   const panel = place(kit, { local: kit.scratch })
   const mask = place(kit, { local: kit.scratch }, [step, columns])
@@ -101,11 +121,17 @@ const write = (kit: WasmStageKit, sizes: ColumnSizes): void => {
       const from = place(kit, { local: panel }, [{ local: i }, step])
       const chosen = place(kit, { local: mask }, [{ local: i }, step])
       const pivot = splat(kit, place(kit, { local: pivots }, [{ local: i }, float]))
-      const kept = at(kit.operand(operand.kept), i, row, output)
-      const errors = at(kit.operand(operand.errors), i, row, output)
+      const kept = at(kit.operand(result.kept), i, row, output)
+      const errors = at(kit.operand(result.errors), i, row, output)
+      const scales = levels > 0 ? at(kit.operand(operand.scales), i, row, output) : 0
+      const zeros = levels > 0 ? at(kit.operand(operand.zeros), i, row, output) : 0
       const slopes = Array.from({ length: vectors }, (_, v) => {
         const value = load(kit, from, 16 * v)
-        const stored = vector(kit, "v128.andnot", value, load(kit, chosen, 16 * v))
+        const survivor = vector(kit, "v128.andnot", value, load(kit, chosen, 16 * v))
+        const stored =
+          levels === 0
+            ? survivor
+            : onGrid(kit, survivor, levels, load(kit, scales, 16 * v), load(kit, zeros, 16 * v))
         store(kit, kept, stored, 16 * v)
         const error = vector(kit, "f32x4.mul", vector(kit, "f32x4.sub", value, stored), pivot)
         store(kit, errors, error, 16 * v)

@@ -1,8 +1,9 @@
-import type { HostArray as Hosts, Matrix } from "@espalier/tensor"
+import type { CompileError, Device, HostArray as Hosts, Matrix } from "@espalier/tensor"
 import { DeviceArray, HostArray, Program, Scalar, Spec, Tensor } from "@espalier/tensor"
+import type { Scope } from "effect"
 import { Effect } from "effect"
 import type { Programs } from "../programs.ts"
-import type { GroupRule, Quantiser } from "./column_block.ts"
+import type { GroupRule } from "./column_block.ts"
 import { sweepBlock } from "./column_block.ts"
 
 type T = Tensor.Tensor
@@ -18,12 +19,33 @@ export interface ColumnRule {
   readonly mask?: (weights: T, diagonal: T) => T
   /** N:M: which weights go is decided group by group, on the weights as they are by then. */
   readonly group?: GroupRule
-  readonly quantise?: Quantiser
+}
+
+/** Scales and zero points of some columns, [columns, outputs] each. */
+export interface GridValues {
+  readonly scales: Float32Array
+  readonly zeros: Float32Array
+}
+
+/** What weights are rounded to: scale · (code − zero), codes 0 … `levels`. */
+export interface QuantisationGrid {
+  readonly levels: number
+  /**
+   * The grid of a block of columns. `weights`, [columns, outputs], are these columns as they are by
+   * then: those before them have been rounded, and they have made good for it.
+   */
+  readonly of: (
+    first: number,
+    columns: number,
+    weights: Effect.Effect<Float32Array, Program.RunError | CompileError, Device | Scope.Scope>,
+  ) => Effect.Effect<GridValues, Program.RunError | CompileError, Device | Scope.Scope>
 }
 
 /** Options of {@link sweepColumns}. */
 export interface SweepOptions {
   readonly rule: ColumnRule
+  /** Rounds what stays. */
+  readonly grid?: QuantisationGrid
   /** Columns that are swept together before the others give way; 128. */
   readonly blockSize?: number
   /** Inputs that calibration never saw: their weights become 0 first. */
@@ -49,33 +71,51 @@ const diagonalOf = (factor: T): T => {
 
 /**
  * One block of the columns that are left: weights [rest, outputs], swept from row `at` on; the rows
- * after the block give way. `first` is the block's place in the whole matrix.
+ * after the block give way.
  */
-const blockProgram = (rest: number, outputs: number, columns: number, rule: ColumnRule) =>
-  Program.make(
+const blockProgram = (
+  rest: number,
+  outputs: number,
+  columns: number,
+  rule: ColumnRule,
+  levels: number,
+) => {
+  const block = Spec.f32([columns, outputs])
+  const grid: Readonly<Record<string, Spec>> = levels === 0 ? {} : { scales: block, zeros: block }
+  return Program.make(
     "sweep",
     {
       weights: Spec.f32([rest, outputs]),
       at: Spec.i32([]),
-      first: Spec.i32([]),
       factor: Spec.f32([columns, columns]),
       tail: Spec.f32([columns, rest]),
       error: Scalar,
+      grid,
     },
-    ({ weights, at, first, factor, tail, error }) => {
+    ({ weights, at, factor, tail, error, grid: { scales, zeros } }) => {
       const rows = Tensor.add(Tensor.iota([columns], 0), at)
       const block = Tensor.take(weights, rows)
       const removed =
         rule.mask === undefined
           ? Tensor.zeros([columns, outputs])
           : Tensor.cast(rule.mask(block, diagonalOf(factor)), "f32")
-      const { kept, errors } = sweepBlock(block, factor, removed, first, rule.group, rule.quantise)
-      const given = Tensor.sub(weights, Tensor.matmul(Tensor.transpose(tail), errors))
+      const given = levels === 0 ? undefined : { scales, zeros, levels }
+      const { kept, errors } = sweepBlock(block, factor, removed, rule.group, given)
+      const left = Tensor.sub(weights, Tensor.matmul(Tensor.transpose(tail), errors))
       return {
-        weights: Tensor.updateRows(given, rows, kept),
+        weights: Tensor.updateRows(left, rows, kept),
         error: Tensor.add(error, Tensor.sum(Tensor.square(errors))),
       }
     },
+  )
+}
+
+/** Some rows of the weights that are left. */
+const lookProgram = (rest: number, outputs: number, columns: number) =>
+  Program.make(
+    "look",
+    { weights: Spec.f32([rest, outputs]), at: Spec.i32([]) },
+    ({ weights, at }) => Tensor.take(weights, Tensor.add(Tensor.iota([columns], 0), at)),
   )
 
 /** Weights [outputs, inputs] as [inputs, outputs], where `kept` is 0 with zeros. */
@@ -134,7 +174,8 @@ export const sweepColumns = Effect.fn("sweepColumns")(function* (
   factor: Matrix.Matrix,
   options: SweepOptions,
 ) {
-  const { rule, blockSize = 128, dead = [] } = options
+  const { rule, grid, blockSize = 128, dead = [] } = options
+  const levels = grid?.levels ?? 0
   const [outputs, inputs] = weight.shape as readonly [number, number]
   const kept = new Float32Array(inputs).fill(1)
   for (const j of dead) kept[j] = 0
@@ -144,17 +185,37 @@ export const sweepColumns = Effect.fn("sweepColumns")(function* (
     error: yield* DeviceArray.fromHost(HostArray.make([], [0])),
   }
   const swept = new Float32Array(outputs * inputs)
+  const gridOf = Effect.fnUntraced(function* (
+    first: number,
+    columns: number,
+    at: number,
+    rest: number,
+  ) {
+    if (grid === undefined) return {}
+    const { weights } = state
+    const look = Effect.gen(function* () {
+      const key = `look ${rest}x${outputs} ${columns}`
+      const run = yield* programs.get(key, () => lookProgram(rest, outputs, columns))
+      const { data } = yield* DeviceArray.toHost(yield* run({ weights, at }))
+      return Float32Array.from(data)
+    })
+    const { scales, zeros } = yield* grid.of(first, columns, look)
+    const shape = [columns, outputs]
+    return { scales: HostArray.make(shape, scales), zeros: HostArray.make(shape, zeros) }
+  })
   const together = blockSize * blocksTogether
   for (let from = 0; from < inputs; from += together) {
     const rest = inputs - from
     const done = Math.min(together, rest)
     for (let at = 0; at < done; at += blockSize) {
       const columns = Math.min(blockSize, done - at)
-      const key = `sweep ${rule.name} ${rest}x${outputs} ${columns}`
-      const run = yield* programs.get(key, () => blockProgram(rest, outputs, columns, rule))
+      const key = `sweep ${rule.name} ${rest}x${outputs} ${columns} ${levels}`
+      const run = yield* programs.get(key, () => blockProgram(rest, outputs, columns, rule, levels))
       const first = from + at
+      const values = yield* gridOf(first, columns, at, rest)
       const parts = partsOf(factor, from, first, columns)
-      state = yield* run({ ...state, at, first, ...parts }, { donate: ["weights", "error"] })
+      const given = { ...state, at, ...parts, grid: values }
+      state = yield* run(given, { donate: ["weights", "error"] })
       yield* Effect.yieldNow
     }
     const key = `split ${rest}x${outputs} ${done}`

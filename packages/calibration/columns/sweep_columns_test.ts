@@ -15,7 +15,7 @@ import {
   toHost,
   toRows,
 } from "../testing/layers.ts"
-import type { SweepOptions } from "./sweep_columns.ts"
+import type { QuantisationGrid, SweepOptions } from "./sweep_columns.ts"
 import { sweepColumns } from "./sweep_columns.ts"
 
 const wasm = wasmLayer({ poison: true, threads: 1 })
@@ -46,10 +46,18 @@ const belowMean = {
     return Tensor.less(scores, Tensor.mean(scores))
   },
 }
-/** To eighths. */
-const grid = {
-  name: "grid",
-  quantise: (values: Tensor.Tensor) => Tensor.div(Tensor.round(Tensor.mul(values, 8)), 8),
+const alone = { name: "nothing" }
+/** To eighths, from −16 on. */
+const grid: QuantisationGrid = {
+  levels: 255,
+  of: (_, columns, weights) =>
+    Effect.map(weights, ({ length }) => {
+      assert.strictEqual(length % columns, 0)
+      return {
+        scales: new Float32Array(length).fill(1 / 8),
+        zeros: new Float32Array(length).fill(128),
+      }
+    }),
 }
 const toGrid = (value: number) => Math.round(value * 8) / 8
 
@@ -98,7 +106,7 @@ describe("sweepColumns", () => {
       const { weight, factor, hessian } = makeProblem(6, 22, 3)
       const expected = plainSweep(weight, factor, { quantise: toGrid })
       for (const blockSize of [1, 5, 22]) {
-        const found = yield* sweep(weight, factor, { rule: grid, blockSize })
+        const found = yield* sweep(weight, factor, { rule: alone, grid, blockSize })
         assert.isBelow(differenceOf(found.weight, expected.weight), 1e-6)
       }
       const nearest = weight.map((row) => row.map(toGrid))
@@ -112,10 +120,33 @@ describe("sweepColumns", () => {
   it.effect("prunes and rounds in one go", () =>
     Effect.gen(function* () {
       const { weight, factor } = makeProblem(8, 20, 4)
-      const rule = { name: "2:4 on a grid", group: half.group, quantise: grid.quantise }
       const expected = plainSweep(weight, factor, { group: half.group, quantise: toGrid })
-      const found = yield* sweep(weight, factor, { rule, blockSize: 8 })
+      const found = yield* sweep(weight, factor, { rule: half, grid, blockSize: 8 })
       assert.isBelow(differenceOf(found.weight, expected.weight), 1e-6)
+    }).pipe(Effect.provide(wasm)),
+  )
+
+  it.effect("shows each block as it is when the sweep reaches it", () =>
+    Effect.gen(function* () {
+      const { weight, factor } = makeProblem(8, 24, 9)
+      const seen: Array<number> = []
+      const looking: QuantisationGrid = {
+        levels: 255,
+        of: (first, columns, weights) =>
+          Effect.flatMap(weights, (values) => {
+            seen[first] = values[0]
+            return grid.of(first, columns, weights)
+          }),
+      }
+      yield* sweep(weight, factor, { rule: alone, grid: looking, blockSize: 8 })
+      // The first output, before columns 0, 8 and 16 are rounded.
+      for (const first of [0, 8, 16]) {
+        const before = weight.map((row) => row.slice(0, first))
+        const upTo = (value: number, j: number) => (j < first ? toGrid(value) : value)
+        const { weight: expected } = plainSweep(weight, factor, { quantise: upTo })
+        assert.strictEqual(before[0].length, first)
+        assert.closeTo(seen[first], expected[0][first], 1e-5)
+      }
     }).pipe(Effect.provide(wasm)),
   )
 
@@ -124,8 +155,8 @@ describe("sweepColumns", () => {
       const { weight, hessian, factor } = makeProblem(8, 24, 5)
       const mean = hessian.reduce((sum, row, j) => sum + row[j], 0) / 24
       const damped = hessian.map((row, i) => row.map((h, j) => (i === j ? h + 0.01 * mean : h)))
-      for (const rule of [half, belowMean, grid]) {
-        const found = yield* sweep(weight, factor, { rule, blockSize: 8 })
+      for (const given of [{ rule: half }, { rule: belowMean }, { rule: alone, grid }]) {
+        const found = yield* sweep(weight, factor, { ...given, blockSize: 8 })
         const expected = squaredError(found.weight, weight, damped)
         assert.closeTo(found.error / expected, 1, 1e-4)
       }
@@ -135,7 +166,7 @@ describe("sweepColumns", () => {
   it.effect("without a rule gives the weights back bit for bit", () =>
     Effect.gen(function* () {
       const { weight, factor } = makeProblem(8, 20, 6)
-      const found = yield* sweep(weight, factor, { rule: { name: "nothing" }, blockSize: 8 })
+      const found = yield* sweep(weight, factor, { rule: alone, blockSize: 8 })
       assert.deepStrictEqual(found, { weight, error: 0 })
     }).pipe(Effect.provide(wasm)),
   )

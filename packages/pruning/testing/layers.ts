@@ -1,7 +1,6 @@
-import { makeGatherer, makePrograms } from "@espalier/calibration"
+import { makeGatherer, makePrograms, readLayerInputs } from "@espalier/calibration"
 import { HostArray } from "@espalier/tensor"
 import { Effect } from "effect"
-import { readLayerInputs } from "../layer_inputs.ts"
 import type { Rows } from "../naive/mod.ts"
 import type { Pruner } from "../pruner.ts"
 import type { Sparsity } from "../sparsity.ts"
