@@ -1,0 +1,18 @@
+/**
+ * Quantisation of language models to integers of 2, 3, 4 and 8 bits.
+ *
+ * @module
+ */
+export { gptq } from "./gptq.ts"
+export type { GptqOptions } from "./gptq.ts"
+export { codeOf, gridOf, quantizeOnGrid, ScaleUnderflow } from "./grid.ts"
+export type { Grid, GroupGrid, RangeSearch } from "./grid.ts"
+export { CalibrationMissing, overallBits, quantize, quantizeStore } from "./quantize.ts"
+export type { LayerReport, Quantized, QuantizeOptions } from "./quantize.ts"
+export { bitsPerWeight, dequantize } from "./quantized_weight.ts"
+export type { QuantizedWeight } from "./quantized_weight.ts"
+export type { LayerProblem, QuantizeError, Quantizer } from "./quantizer.ts"
+export { rtn } from "./rtn.ts"
+export type { RtnOptions } from "./rtn.ts"
+export { checkGroup, GroupWidthMismatch, levelsOf, printScheme } from "./scheme.ts"
+export type { Bits, GroupSize, Scheme } from "./scheme.ts"
