@@ -1,4 +1,6 @@
+import type { Device } from "@espalier/tensor"
 import { DeviceArray, HostArray, Program, Spec } from "@espalier/tensor"
+import type { Scope } from "effect"
 import { Effect } from "effect"
 import type { Accumulator, Accumulators, Statistic } from "./statistic.ts"
 
@@ -8,6 +10,17 @@ const adderOf = ({ spec, add }: Accumulator, input: Spec) =>
   )
 
 type Sums = Accumulators<DeviceArray.DeviceArray>
+
+/** What adds up a statistic over batches; see {@link makeGatherer}. */
+export interface Gatherer {
+  /** Accumulators at zero. */
+  readonly zeros: Effect.Effect<Sums, Program.RunError, Device | Scope.Scope>
+  /** The sums with one batch more; those that are given are used up. */
+  readonly add: (
+    sums: Sums,
+    input: DeviceArray.DeviceArray | HostArray.HostArray,
+  ) => Effect.Effect<Sums, Program.RunError, Device | Scope.Scope>
+}
 
 /**
  * What gathers a statistic from batches of inputs of one shape, [batch, length, inputs]. Accumulators
@@ -22,8 +35,7 @@ export const makeGatherer = Effect.fnUntraced(function* (
   for (const [name, accumulator] of accumulators) {
     adders[name] = yield* adderOf(accumulator, Spec.f32(shape))
   }
-  return {
-    /** Accumulators at zero. */
+  const gatherer: Gatherer = {
     zeros: Effect.gen(function* () {
       const sums: Record<string, DeviceArray.DeviceArray> = {}
       for (const [name, { spec }] of accumulators) {
@@ -31,7 +43,6 @@ export const makeGatherer = Effect.fnUntraced(function* (
       }
       return sums
     }),
-    /** The sums with one batch more; those that are given are used up. */
     add: Effect.fnUntraced(function* (
       sums: Sums,
       input: DeviceArray.DeviceArray | HostArray.HostArray,
@@ -43,7 +54,5 @@ export const makeGatherer = Effect.fnUntraced(function* (
       return next
     }),
   }
+  return gatherer
 })
-
-/** See {@link makeGatherer}. */
-export type Gatherer = Effect.Success<ReturnType<typeof makeGatherer>>
