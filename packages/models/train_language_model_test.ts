@@ -62,4 +62,121 @@ describe("trainLanguageModel", () => {
       assert.strictEqual(error._tag, "NonFinite")
     }).pipe(Effect.provide(wasmLayer({ threads: 1 }))),
   )
+
+  it.effect("in parts is training in one go, within rounding", () =>
+    Effect.gen(function* () {
+      const few = { ...options, steps: 8 }
+      const model = yield* start
+      const whole = yield* trainLanguageModel(model, few)
+      const parts = yield* trainLanguageModel(model, { ...few, accumulate: 4 })
+      parts.losses.forEach((loss, i) => assert.closeTo(loss, whole.losses[i], 1e-4))
+      const error = yield* Effect.flip(trainLanguageModel(model, { ...few, accumulate: 3 }))
+      assert.match(error.message, /accumulate is 3. Give a divisor of the batch of 8 windows/)
+    }).pipe(Effect.provide(wasmLayer({ threads: 1 }))),
+  )
+
+  for (const optimizer of ["lion", "muon"] as const) {
+    for (const schedule of ["wsd", "constant"] as const) {
+      it.effect(`learns by ${optimizer} and ${schedule}`, () =>
+        Effect.gen(function* () {
+          const learningRate = optimizer === "lion" ? 1e-3 : 5e-3
+          const few = { ...options, steps: 120, learningRate, optimizer, schedule }
+          const { losses } = yield* trainLanguageModel(yield* start, few)
+          assert.isBelow(losses[119], 0.4)
+        }).pipe(Effect.provide(wasmLayer({ threads: 1 }))),
+      )
+    }
+  }
+
+  it.effect("keeps the best of its evaluations, and says what it found", () =>
+    Effect.gen(function* () {
+      const windows = Array.from({ length: 11 }, (_, i) => stream.slice(7 * i, 7 * i + 12))
+      const evaluate = { windows, every: 5, patience: 2 }
+      // Learns, and then unlearns.
+      const learningRate = (step: number) => (step <= 30 ? 5e-3 : 0.5)
+      const found = yield* trainLanguageModel(yield* start, {
+        ...options,
+        steps: 100,
+        schedule: learningRate,
+        evaluate,
+      })
+      if (found.best === undefined) return assert.fail("nothing was evaluated")
+      assert.strictEqual(found.best.step, 30)
+      assert.lengthOf(found.losses, 40)
+      const { crossEntropy } = yield* perplexity(found.model, windows)
+      assert.closeTo(found.best.value, crossEntropy, 1e-6)
+      assert.deepStrictEqual(
+        found.evaluations.map(({ step }) => step),
+        [0, 5, 10, 15, 20, 25, 30, 35, 40],
+      )
+    }).pipe(Effect.provide(wasmLayer({ threads: 1 }))),
+  )
+
+  it.effect("gives the moving average where one is asked for", () =>
+    Effect.gen(function* () {
+      const model = yield* start
+      const few = { ...options, steps: 10 }
+      const last = yield* trainLanguageModel(model, few)
+      const average = yield* trainLanguageModel(model, { ...few, average: 0.5 })
+      assert.deepStrictEqual(average.losses, last.losses)
+      assert.notDeepEqual(average.model.parameters, last.model.parameters)
+    }).pipe(Effect.provide(wasmLayer({ threads: 1 }))),
+  )
+
+  for (const kind of ["lora", "dora"] as const) {
+    it.effect(`trains adapters and nothing else: ${kind}`, () =>
+      Effect.gen(function* () {
+        const model = yield* start
+        const linears = ({ name }: { readonly name: string }) => name !== "value"
+        const lowRank = { rank: 4, kind, linears }
+        const some = { ...options, steps: 60, learningRate: 0.02, lowRank }
+        const found = yield* trainLanguageModel(model, some)
+        assert.isBelow(found.losses[59], found.losses[0] * 0.8)
+        const [before, after] = [model.parameters, found.model.parameters].map(
+          (tree) => tree as typeof model.parameters,
+        )
+        assert.deepStrictEqual(after.embedding, before.embedding)
+        assert.deepStrictEqual(after.norm, before.norm)
+        for (const [i, block] of after.blocks.entries()) {
+          assert.deepStrictEqual(block.value, before.blocks[i].value)
+          assert.deepStrictEqual(block.attentionNorm, before.blocks[i].attentionNorm)
+          assert.notDeepEqual(block.down, before.blocks[i].down)
+        }
+        const shapes = model.blocks.flatMap((block) => block.linears.filter(linears))
+        const expected = shapes.reduce(
+          (sum, { shape: [outputs, inputs] }) =>
+            sum + 4 * (outputs + inputs) + (kind === "dora" ? outputs : 0),
+          0,
+        )
+        assert.strictEqual(found.trained, expected)
+        // What training reported first is the loss of the model itself.
+        const first = yield* trainLanguageModel(model, { ...options, steps: 1 })
+        assert.closeTo(found.losses[0], first.losses[0], 1e-6)
+      }).pipe(Effect.provide(wasmLayer({ threads: 1 }))),
+    )
+  }
+
+  it.effect("in f16 is refused by a device without it", () =>
+    Effect.gen(function* () {
+      const model = yield* start
+      const error = yield* Effect.flip(trainLanguageModel(model, { ...options, precision: "f16" }))
+      assert.strictEqual(error._tag, "UnsupportedDType")
+    }).pipe(Effect.provide(wasmLayer({ threads: 1 }))),
+  )
+
+  const ways = [{ optimizer: "muon" }, { optimizer: "lion" }, { lowRank: { rank: 2 } }] as const
+  for (const way of ways) {
+    it.effect(`keeps zeros, and none but those, with ${JSON.stringify(way)}`, () =>
+      Effect.gen(function* () {
+        const fresh = yield* start
+        const own = fresh.parameters.blocks[0]
+        const down = { ...own.down, data: own.down.data.map((w, i) => (i % 2 === 0 ? 0 : w)) }
+        const pruned = fresh.blocks[0].replace(fresh.parameters, { ...own, down })
+        const few = { ...options, steps: 5, keepZeros: true, ...way }
+        const { model } = yield* trainLanguageModel(fresh.withParameters(pruned), few)
+        const found = (model.parameters as typeof fresh.parameters).blocks[0].down.data
+        found.forEach((weight, i) => assert.strictEqual(weight === 0, i % 2 === 0))
+      }).pipe(Effect.provide(wasmLayer({ threads: 1 }))),
+    )
+  }
 })

@@ -3,7 +3,8 @@ import { HostArray, Tensor } from "@espalier/tensor"
 type T = Tensor.Tensor
 
 /**
- * `y = x Wᵀ` for a weight of shape [out, in] and x of shape [..., in].
+ * `y = x Wᵀ` for a weight of shape [out, in] and x of shape [..., in]. A weight in `f16` has x rounded to
+ * `f16` too; products are summed in `f32`, which y is in.
  *
  * @example
  * ```ts
@@ -13,7 +14,11 @@ type T = Tensor.Tensor
  * Program.make("linear", { x: Spec.f32([2, 3]), w: Spec.f32([4, 3]) }, ({ x, w }) => Layers.linear(x, w))
  * ```
  */
-export const linear = (x: T, weight: T): T => Tensor.matmul(x, Tensor.transpose(weight))
+export const linear = (x: T, weight: T): T => {
+  if (weight.dtype !== "f16") return Tensor.matmul(x, Tensor.transpose(weight))
+  const rounded = Tensor.cast(Tensor.cast(x, "f16"), "f32")
+  return Tensor.matmul(rounded, Tensor.transpose(Tensor.cast(weight, "f32")))
+}
 
 /**
  * x / √(mean(x²) + ε) · gain over the last axis (Zhang & Sennrich 2019): x [..., width], gain

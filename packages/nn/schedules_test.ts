@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { constantRate, warmupCosine } from "./schedules.ts"
+import { constantRate, warmupConstant, warmupCosine, warmupStableDecay } from "./schedules.ts"
 
 const Count = (minimum: number, maximum: number) =>
   Schema.Int.check(Schema.isBetween({ minimum, maximum }))
@@ -37,4 +37,26 @@ describe("schedules", () => {
       }
     },
   )
+
+  it("warm up to a rate that stays", () => {
+    const rate = warmupConstant({ peak: 2, warmup: 4 })
+    assert.deepStrictEqual([1, 2, 3, 4, 5, 1000].map(rate), [0.5, 1, 1.5, 2, 2, 2])
+    assert.deepStrictEqual([1, 2].map(warmupConstant({ peak: 3, warmup: 0 })), [3, 3])
+  })
+
+  it("warm up, stay, and come down in a line at the end", () => {
+    const rate = warmupStableDecay({ peak: 2, warmup: 2, decay: 4, steps: 10, floor: 0.5 })
+    const expected = [1, 2, 2, 2, 2, 2, 1.75, 1.5, 1.25, 1, 1]
+    assert.deepStrictEqual(
+      expected.map((_, i) => rate(i + 1)),
+      expected,
+    )
+  })
+
+  it("with a stable part do not depend on where they end, before the decay", () => {
+    const rates = [20, 50].map((steps) =>
+      warmupStableDecay({ peak: 1, warmup: 3, decay: 5, steps }),
+    )
+    for (let step = 1; step <= 15; step++) assert.strictEqual(rates[0](step), rates[1](step))
+  })
 })

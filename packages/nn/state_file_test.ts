@@ -7,11 +7,23 @@ const tree = {
   parameters: { w: hostNumbers([3], 1) },
   slots: { first: { w: hostNumbers([3], 2) } },
 }
-const state = { step: 7, losses: [2.5, 1 / 3], norms: [1e-30, 4], tree }
+const record = {
+  job: "a job",
+  step: 7,
+  losses: [2.5, 1 / 3],
+  norms: [1e-30, 4],
+  evaluations: [{ step: 5, value: 1 / 7 }],
+  skipped: [3],
+  lossScale: { value: 1024, steps: 6 },
+}
+const state = { record, tree }
+const best = { w: hostNumbers([3], 9) }
+const withBest = { record: { ...record, best: { step: 5, value: 1 / 7 } }, tree, best }
 
 describe("training states", () => {
   it("come back exactly", () => {
     assert.deepStrictEqual(Option.getOrThrow(decodeState(encodeState(state), tree)), state)
+    assert.deepStrictEqual(Option.getOrThrow(decodeState(encodeState(withBest), tree)), withBest)
   })
 
   it("are refused for another optimiser or another model", () => {
@@ -32,6 +44,7 @@ describe("training states", () => {
       headerOnly,
       foreign,
       { ...files, "arrays.bin": header },
+      { ...encodeState(withBest), "best.bin": header },
     ]) {
       assert.isTrue(Option.isNone(decodeState(damaged, tree)))
     }

@@ -1,50 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { ProgressUpdate } from "@espalier/runtime"
-import { Checkpoint, makeMemoryCheckpoints, Progress } from "@espalier/runtime"
+import { Checkpoint, makeMemoryCheckpoints, Notices, Progress } from "@espalier/runtime"
 import { Device, HostArray, Interpreter, Tensor } from "@espalier/tensor"
 import { layer as wasmLayer } from "@espalier/wasm"
 import type { Layer } from "effect"
 import { Effect } from "effect"
+import { TestClock } from "effect/testing"
 import * as Layers from "./layers.ts"
 import { adamW, sgd } from "./optimizers.ts"
 import { constantRate } from "./schedules.ts"
-import { hostNumbers } from "./testing/evaluate.ts"
-import type { TrainOptions } from "./train.ts"
+import { mapped as batch, regression, weight } from "./testing/regression.ts"
 import { train } from "./train.ts"
+import type { TrainEvent } from "./train_event.ts"
 
-const weight = hostNumbers([2, 4], 99)
-
-/** Inputs of a step and the outputs of a fixed linear map. */
-const batch = (step: number) => {
-  const x = hostNumbers([8, 4], step)
-  const y = Array.from({ length: 16 }, (_, at) => {
-    const [row, output] = [Math.floor(at / 2), at % 2]
-    return [0, 1, 2, 3].reduce(
-      (sum, i) => sum + x.data[row * 4 + i] * weight.data[output * 4 + i],
-      0,
-    )
-  })
-  return { x, y: HostArray.make([8, 2], y) }
-}
-
-const parameters = {
-  layers: [{ w: hostNumbers([2, 4], 1) }],
-  bias: HostArray.make([2], [0.5, -0.5]),
-}
-
-/** A linear regression that has an exact answer. */
-const regression: TrainOptions<typeof parameters, ReturnType<typeof batch>> = {
-  name: "regression",
-  parameters,
-  batch,
-  loss: ({ layers, bias }, { x, y }) => {
-    const found = Tensor.add(Layers.linear(x, layers[0].w), bias)
-    return Tensor.mean(Tensor.square(Tensor.sub(found, y)))
-  },
-  optimizer: adamW(),
-  learningRate: constantRate(0.05),
-  steps: 200,
-}
+const { parameters } = regression
 
 const devices: ReadonlyArray<readonly [string, Layer.Layer<Device, unknown>]> = [
   ["interpreter", Interpreter.layer],
@@ -112,7 +81,7 @@ for (const [name, device] of devices) {
         if (error._tag !== "NonFinite") return assert.fail(error.message)
         assert.strictEqual(error.program, "regression")
         assert.isAbove(error.step, 1)
-        assert.include(error.message, "learning rate")
+        assert.include(error.message, "earning rate")
       }).pipe(Effect.provide(device)),
     )
 
@@ -137,7 +106,7 @@ describe("train", () => {
     Effect.gen(function* () {
       const store = makeMemoryCheckpoints()
       yield* store.save("regression", {
-        "state.json": new TextEncoder().encode('{"step":9,"losses":[],"norms":[]}'),
+        "state.json": new TextEncoder().encode('{"step":9}'),
         "arrays.bin": new Uint8Array(40),
       })
       const few = { ...regression, steps: 3 }
@@ -183,4 +152,104 @@ describe("train", () => {
       assert.match(seen[0].note ?? "", /^loss \d/)
     }).pipe(Effect.provide(Interpreter.layer)),
   )
+
+  it.effect("takes up the checkpoint of its own job only, and says so", () =>
+    Effect.gen(function* () {
+      const store = makeMemoryCheckpoints()
+      const few = { ...regression, steps: 6, checkpointSeconds: 0 }
+      const stopped = train({ ...few, job: "seed 1" }).pipe(
+        Effect.provideService(Progress, {
+          report: ({ completed }) => (completed === 4 ? Effect.interrupt : Effect.void),
+        }),
+        Effect.provideService(Checkpoint, store),
+      )
+      yield* Effect.exit(stopped)
+      const seen: Array<number> = []
+      const [other, notices] = yield* train({
+        ...few,
+        job: "seed 2",
+        onEvent: ({ step }) => Effect.sync(() => void seen.push(step)),
+      }).pipe(Effect.provideService(Checkpoint, store), Notices.collect)
+      assert.strictEqual(seen[0], 1)
+      assert.match(notices[0], /another job/)
+      assert.deepStrictEqual(other, yield* train(few))
+    }).pipe(Effect.provide(Interpreter.layer)),
+  )
+
+  it.effect("tells what happens as events", () =>
+    Effect.gen(function* () {
+      const events: Array<TrainEvent> = []
+      yield* train({
+        ...regression,
+        steps: 4,
+        learningRate: (step) => step / 100,
+        items: { count: 8, unit: "rows" },
+        checkpointSeconds: 0,
+        onEvent: (event) =>
+          Effect.andThen(
+            Effect.sync(() => void events.push(event)),
+            event._tag === "StepDone" ? TestClock.adjust("1 second") : Effect.void,
+          ),
+      })
+      const done = events.filter((event) => event._tag === "StepDone")
+      assert.deepStrictEqual(
+        done.map(({ step, learningRate }) => [step, learningRate]),
+        [1, 2, 3, 4].map((step) => [step, step / 100]),
+      )
+      assert.deepStrictEqual(
+        done.map(({ itemsPerSecond, secondsLeft }) => [itemsPerSecond, secondsLeft]),
+        [
+          [undefined, undefined],
+          [8, 2],
+          [8, 1],
+          [8, 0],
+        ],
+      )
+      assert.isTrue(done.every(({ deviceBytes, loss }) => deviceBytes > 0 && loss > 0))
+      const saved = events.filter((event) => event._tag === "Saved")
+      assert.deepStrictEqual(
+        saved.map(({ step }) => step),
+        [1, 2, 3],
+      )
+    }).pipe(Effect.provide(Interpreter.layer)),
+  )
+
+  it.effect("trains no constants, and reads them", () =>
+    Effect.gen(function* () {
+      const constants = { base: weight }
+      const { parameters: found } = yield* train({
+        name: "adapter",
+        parameters: { offset: HostArray.zeros([2, 4]) },
+        constants,
+        batch: (step) => batch(step),
+        loss: ({ offset }, { x, y }, { base }) => {
+          const made = Layers.linear(x, Tensor.add(base, Tensor.add(offset, 1)))
+          return Tensor.mean(Tensor.square(Tensor.sub(made, y)))
+        },
+        optimizer: adamW(),
+        learningRate: constantRate(0.05),
+        steps: 200,
+      })
+      found.offset.data.forEach((value) => assert.closeTo(value, -1, 0.05))
+      assert.strictEqual(constants.base, weight)
+    }).pipe(Effect.provide(Interpreter.layer)),
+  )
+
+  const wrong = [
+    { option: "steps", change: { steps: -1 } },
+    { option: "accumulate", change: { accumulate: 1.5 } },
+    { option: "average", change: { average: 1 } },
+    { option: "clip", change: { clip: 0 } },
+    { option: "evaluate.every", change: { evaluate: { every: 0, run: () => Effect.succeed(1) } } },
+  ]
+  for (const { option, change } of wrong) {
+    it.effect(`refuses ${option} that makes no sense`, () =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(train({ ...regression, ...change }))
+        if (error._tag !== "InvalidTraining") return assert.fail(error.message)
+        assert.strictEqual(error.option, option)
+        assert.include(error.message, "Give a")
+      }).pipe(Effect.provide(Interpreter.layer)),
+    )
+  }
 })

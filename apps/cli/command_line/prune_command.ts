@@ -3,7 +3,7 @@ import { checkTokenizer, copyCheckpoint, openCheckpoint } from "@espalier/models
 import { findDataFolder, locateInputFile, unreadable } from "@espalier/pipeline"
 import type { InvalidSparsity } from "@espalier/pruning"
 import { CalibrationMissing, overallSparsity, parseSparsity, pruneStore } from "@espalier/pruning"
-import { Notices, Progress } from "@espalier/runtime"
+import { Notices } from "@espalier/runtime"
 import { Effect, FileSystem, Option, Path, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { createHash } from "node:crypto"
@@ -19,9 +19,9 @@ import { readDocuments, selectDocuments } from "../steps/read_documents.ts"
 import { windowsOf } from "../steps/windows.ts"
 import { dataFolderOptions } from "./application.ts"
 import { commonFlags } from "./common_flags.ts"
-import { makeRunListener } from "./run_listener.ts"
 import { formatNumber, formatTable } from "./table.ts"
-import { writeError, writeOut } from "./terminal.ts"
+import { tellWork } from "./tell_work.ts"
+import { writeOut } from "./terminal.ts"
 
 const Positive = Schema.Int.check(Schema.isGreaterThan(0))
 const count = (name: string, description: string) =>
@@ -88,25 +88,6 @@ const folderOf = Effect.fnUntraced(function* (path: string, tokenizer: string | 
   return folder
 })
 
-/** Progress and notices as a run of a pipeline tells them. */
-const told = Effect.sync(() => {
-  const { stderr } = process
-  const listen = makeRunListener({
-    write: writeError,
-    isTerminal: stderr.isTTY,
-    columns: stderr.columns ?? 80,
-  })
-  return <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    effect.pipe(
-      Effect.provideService(Progress, {
-        report: (update) => listen({ _tag: "StepProgress", id: "prune", update }),
-      }),
-      Effect.provideService(Notices, {
-        report: (message) => writeError(`note: ${message}\n`),
-      }),
-    )
-})
-
 const sparsityOf = (given: string) =>
   Effect.try({
     try: () => parseSparsity(given.includes(":") ? given : Number(given)),
@@ -134,7 +115,6 @@ export const pruneCommand = Command.make(
     const tokenizerFile = Option.isNone(options.tokenizer)
       ? undefined
       : yield* locate(options.tokenizer.value, "--tokenizer")
-    const tell = yield* told
     const work = Effect.gen(function* () {
       const folder = yield* folderOf(file, tokenizerFile)
       const checkpoint = yield* openCheckpoint(folder)
@@ -189,7 +169,7 @@ export const pruneCommand = Command.make(
       return layers
     })
     const [layers, cost] = yield* measured(Effect.scoped(work)).pipe(
-      tell,
+      tellWork("prune"),
       Effect.provide(deviceLayer(options.device)),
     )
     const metrics = { ...pruneMetrics({ sparsity: overallSparsity(layers), layers }), ...cost }

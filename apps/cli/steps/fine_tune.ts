@@ -4,6 +4,7 @@ import { fineTune } from "@espalier/pruning"
 import { Effect, Schema } from "effect"
 import { Model } from "../artifacts/model.ts"
 import { Text } from "../artifacts/text.ts"
+import { trainingFields, trainingOptions } from "./train_model.ts"
 
 const Count = Schema.Int.check(Schema.isGreaterThan(0))
 
@@ -19,8 +20,9 @@ export const modelFineTune = Step.define({
     ),
     steps: Count.annotate({ description: "optimiser steps" }),
     learningRate: Schema.Finite.check(Schema.isGreaterThan(0))
-      .annotate({ description: "peak of warm-up and cosine" })
+      .annotate({ description: "peak after the warm-up" })
       .pipe(Schema.withDecodingDefault(Effect.succeed(1e-3))),
+    ...trainingFields,
   }),
   inputs: {
     model: { type: Model, description: "the pruned model" },
@@ -33,14 +35,23 @@ export const modelFineTune = Step.define({
     Effect.gen(function* () {
       const { model: before, tokenizer } = inputs.model
       const stream = tokenStream(tokenizer, inputs.text.documents)
-      const { model, sparsity, losses } = yield* fineTune(before, { ...config, stream, seed })
+      const { window, batch, steps, learningRate } = config
+      const { model, sparsity, losses } = yield* fineTune(before, {
+        stream,
+        window,
+        batch,
+        steps,
+        learningRate,
+        seed,
+        ...trainingOptions(config, seed),
+      })
       const tail = losses.slice(-20)
       return {
         outputs: { model: { model, tokenizer } },
         metrics: {
           sparsity: { overall: sparsity },
-          steps: config.steps,
-          tokens: config.steps * config.batch * config.window,
+          steps,
+          tokens: steps * batch * window,
           loss: tail.reduce((sum, loss) => sum + loss, 0) / tail.length,
         },
       }

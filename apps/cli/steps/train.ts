@@ -1,69 +1,112 @@
-import {
-  countLlamaParameters,
-  cutWindows,
-  initializeLlama,
-  makeLlama,
-  makeLlamaConfig,
-  makeWordTokenizerFor,
-  tokenStream,
-  trainLanguageModel,
-} from "@espalier/models"
+import { makeWordTokenizerFor } from "@espalier/models"
 import { Step } from "@espalier/pipeline"
 import { Effect, Schema } from "effect"
 import { Model } from "../artifacts/model.ts"
 import { Text } from "../artifacts/text.ts"
+import type { ModelSizes } from "./train_model.ts"
+import { freshModel, trainingFields, trainModel } from "./train_model.ts"
 
 const Count = Schema.Int.check(Schema.isGreaterThan(0))
 const count = (description: string) => Count.annotate({ description })
-const countOr = (description: string, value: number) =>
-  count(description).pipe(Schema.withDecodingDefault(Effect.succeed(value)))
+const size = (description: string) => Schema.optionalKey(count(`${description}; not with model`))
 
-/** `model/train`: a small model grown from nothing. */
+/** The sizes of a model were not given where they are needed, or were where they are not. */
+export class ModelSizesMismatch extends Schema.TaggedError<ModelSizesMismatch>()(
+  "ModelSizesMismatch",
+  {
+    /** The sizes in question. */
+    keys: Schema.Array(Schema.String),
+    problem: Schema.Literals(["missing", "unwanted"]),
+    hint: Schema.String,
+  },
+) {
+  override get message(): string {
+    const keys = this.keys.join(", ")
+    return this.problem === "missing"
+      ? `a new model needs its sizes: ${keys}`
+      : `a model that is there has its own sizes: ${keys}`
+  }
+}
+
+const sizeKeys = [
+  "dimension",
+  "hiddenDimension",
+  "layers",
+  "heads",
+  "keyValueHeads",
+  "contextLength",
+] as const satisfies ReadonlyArray<keyof ModelSizes>
+
+/** All sizes of a new model. */
+const requireSizes = (given: Partial<ModelSizes>) => {
+  const keys = sizeKeys.filter((key) => given[key] === undefined)
+  const hint = "Give them, or a model to go on with."
+  return keys.length === 0
+    ? Effect.succeed(given as ModelSizes)
+    : Effect.fail(new ModelSizesMismatch({ keys, problem: "missing", hint }))
+}
+
+/** No sizes for a model that is there. */
+export const refuseSizes = (given: Partial<ModelSizes & { readonly vocabulary: number }>) => {
+  const keys = ([...sizeKeys, "vocabulary"] as const).filter((key) => given[key] !== undefined)
+  const hint = "Leave them out, or train a new model."
+  return keys.length === 0
+    ? Effect.void
+    : Effect.fail(new ModelSizesMismatch({ keys, problem: "unwanted", hint }))
+}
+
+/** `model/train`: a small model grown from nothing, or one that is there trained further. */
 export const modelTrain = Step.define({
   use: "model/train",
-  description: "Trains a LLaMA-style model on the words of a text.",
+  description:
+    "Trains a LLaMA-style model on the words of a text, or a model that is there on any text.",
   version: 1,
   config: Schema.Struct({
-    dimension: count("width of the hidden states"),
-    hiddenDimension: count("width inside the feed-forward network"),
-    layers: count("decoder blocks"),
-    heads: count("attention heads"),
-    keyValueHeads: count("heads of keys and values"),
-    contextLength: count("tokens the model can see"),
+    dimension: size("width of the hidden states"),
+    hiddenDimension: size("width inside the feed-forward network"),
+    layers: size("decoder blocks"),
+    heads: size("attention heads"),
+    keyValueHeads: size("heads of keys and values"),
+    contextLength: size("tokens the model can see"),
     window: count("tokens per training window"),
-    batch: countOr("windows per step", 16),
+    batch: count("windows per step").pipe(Schema.withDecodingDefault(Effect.succeed(16))),
     steps: count("optimiser steps"),
-    learningRate: Schema.Finite.check(Schema.isGreaterThan(0))
-      .annotate({ description: "peak of warm-up and cosine" })
-      .pipe(Schema.withDecodingDefault(Effect.succeed(2e-3))),
+    learningRate: Schema.optionalKey(
+      Schema.Finite.check(Schema.isGreaterThan(0)).annotate({
+        description: "peak after the warm-up (default 0.002, for lion 0.0002)",
+      }),
+    ),
+    ...trainingFields,
+    evaluateEvery: Schema.optionalKey(
+      count("steps between two measurements of evaluation (default a tenth of all)"),
+    ),
+    evaluateWindows: count("most windows of evaluation").pipe(
+      Schema.withDecodingDefault(Effect.succeed(64)),
+    ),
+    patience: Schema.optionalKey(
+      count("measurements without a better one after which training ends"),
+    ),
   }),
-  inputs: { text: { type: Text, description: "what to learn from; its words are the vocabulary" } },
+  inputs: {
+    text: { type: Text, description: "what to learn from; its words are a new model's vocabulary" },
+    model: { type: Model, optional: true, description: "the model to go on with" },
+    evaluation: {
+      type: Text,
+      optional: true,
+      description: "text to measure on; the model that is best there is kept",
+    },
+  },
   outputs: { model: Model },
   usesDevice: true,
   usesSeed: true,
   run: ({ config, inputs, seed }) =>
     Effect.gen(function* () {
-      const { window, batch, steps, learningRate, ...sizes } = config
-      const tokenizer = makeWordTokenizerFor(inputs.text.documents)
-      const llama = yield* Effect.fromResult(
-        makeLlamaConfig({ ...sizes, vocabularySize: tokenizer.vocabularySize }),
-      )
-      const stream = tokenStream(tokenizer, inputs.text.documents)
-      const { contextLength } = llama
-      yield* Effect.fromResult(cutWindows(stream, { window, samples: 1, contextLength }))
-      const start = makeLlama(llama, yield* initializeLlama(llama, seed))
-      const options = { stream, window, batch, steps, learningRate, seed }
-      const { model, losses } = yield* trainLanguageModel(start, options)
-      const tail = losses.slice(-20)
-      return {
-        outputs: { model: { model, tokenizer } },
-        metrics: {
-          parameters: countLlamaParameters(llama),
-          vocabulary: tokenizer.vocabularySize,
-          steps,
-          tokens: steps * batch * window,
-          loss: tail.reduce((sum, loss) => sum + loss, 0) / tail.length,
-        },
-      }
+      const { text, model, evaluation } = inputs
+      if (model !== undefined) yield* refuseSizes(config)
+      const start =
+        model ??
+        (yield* freshModel(yield* requireSizes(config), makeWordTokenizerFor(text.documents), seed))
+      const { value, metrics } = yield* trainModel(start, text, { ...config, evaluation, seed })
+      return { outputs: { model: value }, metrics }
     }),
 })

@@ -57,4 +57,36 @@ layer(NodeServices.layer)("model/train", (it) => {
       assert.deepStrictEqual(left, [])
     }),
   )
+
+  it.effect("goes on from a model, by other rules, and keeps what is best on another text", () =>
+    Effect.gen(function* () {
+      const fileSystem = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const folder = yield* fileSystem.makeTempDirectoryScoped({ prefix: "espalier-train-" })
+      const more = `
+  held: { use: text/stories, part: evaluation, stories: 20 }
+  more: { use: model/train, text: $text, model: $model, evaluation: $held, window: 16, batch: 4, steps: 9, optimizer: lion, schedule: wsd, accumulate: 2, evaluateEvery: 4, evaluateWindows: 8, adapter: lora, rank: 2 }
+  measured: { use: model/perplexity, model: $more, text: $held, window: 16 }
+  missing: { use: model/train, text: $text, dimension: 8, layers: 1, window: 16, steps: 1 }
+  unwanted: { use: model/train, text: $text, model: $model, layers: 1, window: 16, steps: 1 }
+`
+      yield* fileSystem.writeFileString(path.join(folder, "p.yaml"), text.trimEnd() + more)
+      const pipeline = yield* loadPipeline(path.join(folder, "p.yaml"), { steps })
+      const record = yield* runPipeline(pipeline, { packages: {} }).pipe(
+        Effect.provide(Layer.merge(Store.layer(path.join(folder, "store")), deviceLayer("wasm"))),
+      )
+      const { metrics, status } = record.steps.more
+      assert.strictEqual(status, "done")
+      assert.deepStrictEqual(Object.keys(metrics.evaluations ?? {}), ["0", "4", "8", "9"])
+      assert.isBelow(Number(metrics.trainedShare), 1)
+      assert.isAtMost(
+        Number(metrics.perplexity),
+        Number(record.steps.measured.metrics.perplexity) * 2,
+      )
+      const told = (id: string) => record.steps[id].error
+      assert.strictEqual(told("missing")?.tag, "ModelSizesMismatch")
+      assert.match(told("missing")?.message ?? "", /hiddenDimension, heads, keyValueHeads, context/)
+      assert.match(told("unwanted")?.message ?? "", /has its own sizes: layers/)
+    }),
+  )
 })
