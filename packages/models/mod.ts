@@ -10,9 +10,20 @@ export type { DecodeInputs, GenerateError, GenerateOptions } from "./generate.ts
 export { initializeLlama, makeLlama } from "./llama.ts"
 export type { Llama } from "./llama.ts"
 export { perplexity, stackWindows, windowCrossEntropy } from "./perplexity.ts"
+export { makeRandom } from "./random.ts"
 export type { Perplexity, PerplexityOptions } from "./perplexity.ts"
+export { InvalidLowRank, makeLowRank } from "./low_rank.ts"
+export type { LowRank, LowRankLinear, LowRankOptions, LowRankParameters } from "./low_rank.ts"
 export { trainLanguageModel } from "./train_language_model.ts"
 export type { TrainedLanguageModel, TrainLanguageModelOptions } from "./train_language_model.ts"
+export {
+  languageModelOptimizer,
+  languageModelSchedule,
+  optimizerNames,
+  scheduleNames,
+  usualLearningRate,
+} from "./train_language_model_options.ts"
+export type { OptimizerName, ScheduleName } from "./train_language_model_options.ts"
 export { makeSampler } from "./sampler.ts"
 export type { SamplingOptions } from "./sampler.ts"
 export { CheckpointFormatError } from "./checkpoint_format_error.ts"
@@ -38,6 +49,37 @@ export {
   toHuggingFace,
   UnsupportedFamily,
 } from "./hugging_face/tensors.ts"
+export { decodeGgufCodes, encodeGgufCodes, ggufTypesFor } from "./gguf/code_blocks.ts"
+export type { GgufTensorInfo } from "./gguf/decode_header.ts"
+export { openGguf, readGgufModel, writeGgufModel } from "./gguf/files.ts"
+export type { OpenGguf, WrittenGguf } from "./gguf/files.ts"
+export { decodeGguf, encodeGguf } from "./gguf/gguf.ts"
+export type { Gguf, GgufTensor } from "./gguf/gguf.ts"
+export { ggufName } from "./gguf/llama_names.ts"
+export type { GgufArray, GgufMetadata, GgufValue } from "./gguf/metadata.ts"
+export { decodeGgufModel, encodeGgufModel } from "./gguf/model.ts"
+export type { EncodedGgufModel, GgufModel } from "./gguf/model.ts"
+export type { GgufKeptTensor, GgufModelOptions } from "./gguf/model_plan.ts"
+export { decodeGgufTensor, encodeGgufTensor } from "./gguf/tensor.ts"
+export type { GgufBlockType, GgufTensorType } from "./gguf/tensor_types.ts"
+export { UnstorableWeight } from "./gguf/unstorable_weight.ts"
+export { UnsupportedByGguf } from "./gguf/unsupported_by_gguf.ts"
+export { decodePackQuantized } from "./pack_quantized/decode.ts"
+export { encodePackQuantized } from "./pack_quantized/encode.ts"
+export type { PackableTensors, PackOptions, PackQuantized } from "./pack_quantized/encode.ts"
+export { decodePackQuantizedModel, encodePackQuantizedModel } from "./pack_quantized/model.ts"
+export type { PackQuantizedModel, UnpackedModel } from "./pack_quantized/model.ts"
+export type { QuantizationConfig } from "./pack_quantized/quantization_config.ts"
+export {
+  asSymmetric,
+  checkQuantizedMatrix,
+  dequantizeMatrix,
+  isSymmetric,
+} from "./pack_quantized/quantized_matrix.ts"
+export type { QuantizedMatrix } from "./pack_quantized/quantized_matrix.ts"
+export { decodeRawSafetensors, encodeRawSafetensors } from "./pack_quantized/raw_safetensors.ts"
+export type { RawTensor } from "./pack_quantized/raw_safetensors.ts"
+export { UnsupportedPacking } from "./pack_quantized/unsupported_packing.ts"
 export { InvalidModelConfig } from "./invalid_model_config.ts"
 export { makeOpt, optParameterSpecs } from "./opt.ts"
 export type { Opt, OptBlockParameters, OptParameters } from "./opt.ts"
