@@ -3,10 +3,14 @@
  *
  * @module
  */
+export { dlQat, largestRank } from "./dl_qat.ts"
+export type { DlQatOptions } from "./dl_qat.ts"
 export { gptq } from "./gptq.ts"
 export type { GptqOptions } from "./gptq.ts"
 export { codeOf, gridOf, quantizeOnGrid, ScaleUnderflow } from "./grid.ts"
 export type { Grid, GroupGrid, RangeSearch } from "./grid.ts"
+export { trainedShareOf, trainQuantized } from "./qat.ts"
+export type { QatMethod, QatOptions, QatResult, TracedLinear, TracedQuantized } from "./qat.ts"
 export { CalibrationMissing, overallBits, quantize, quantizeStore } from "./quantize.ts"
 export type { LayerReport, Quantized, QuantizeOptions } from "./quantize.ts"
 export { bitsPerWeight, dequantize } from "./quantized_weight.ts"
