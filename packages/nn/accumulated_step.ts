@@ -4,12 +4,42 @@ import { dataSpecs, lossAndGradients, stateSpecs, updateState } from "./train_st
 
 type T = Tensor.Tensor
 
+type Specs = Readonly<Record<string, Spec>>
+
+/** See {@link makeAccumulatedStep}. */
+export interface AccumulatedStep<P, B, C> {
+  readonly add: Program.Program<
+    {
+      readonly parameters: ParameterTree<P, Spec>
+      readonly sums: ReadonlyArray<Spec>
+      readonly first: Spec
+      readonly hyperparameters: Specs
+      readonly batch: ParameterTree<B, Spec>
+      readonly constants?: ParameterTree<C, Spec>
+    },
+    { readonly loss: T; readonly sums: ReadonlyArray<T> }
+  >
+  readonly update: Program.Program<
+    {
+      readonly state: TrainStepState<P, Spec>
+      readonly sums: ReadonlyArray<Spec>
+      readonly hyperparameters: Specs
+    },
+    { readonly norm: T; readonly state: TrainStepState<P, T> }
+  >
+  /** The sums of gradients, in the order of the parameters' leaves. */
+  readonly sums: ReadonlyArray<Spec>
+}
+
 /**
  * The step of {@link makeTrainStep} in two programs. `add` adds the gradients of one part of the batch
  * to `sums` (donate them); with `first` above 0 it begins anew. `update` changes the state by the mean
  * over `parts`, and nothing where its norm is not finite.
  */
-export const makeAccumulatedStep = <P, B, C>(options: TrainStepOptions<P, B, C>, parts: number) => {
+export const makeAccumulatedStep = <P, B, C>(
+  options: TrainStepOptions<P, B, C>,
+  parts: number,
+): AccumulatedStep<P, B, C> => {
   const specs = stateSpecs(options)
   const { hyperparameters, ...data } = dataSpecs(options)
   const sums = Tree.leaves<Spec>(specs.parameters)

@@ -1,10 +1,14 @@
 import { makeWordTokenizerFor } from "@espalier/models"
 import { findDataFolder, locateInputFile, unreadable } from "@espalier/pipeline"
+import type { Device } from "@espalier/tensor"
+import type { Path } from "effect"
 import { Effect, FileSystem, Option } from "effect"
+import type { ModelValue } from "../artifacts/model.ts"
 import type { TextValue } from "../artifacts/text.ts"
 import { readModel, readTokenizer } from "../steps/model_files.ts"
 import { readDocuments, selectDocuments } from "../steps/read_documents.ts"
 import { refuseSizes } from "../steps/train.ts"
+import type { FreshModelError } from "../steps/train_model.ts"
 import { freshModel } from "../steps/train_model.ts"
 import { dataFolderOptions } from "./application.ts"
 import type { TrainFlags } from "./train_flags.ts"
@@ -48,8 +52,19 @@ export const readTexts = Effect.fnUntraced(function* (flags: TrainFlags) {
   }
 })
 
+type Failure<F extends (...given: never) => Effect.Effect<unknown, unknown, unknown>> =
+  Effect.Error<ReturnType<F>>
+
 /** The model that training begins with: the one of `--model`, or a new one of the sizes asked for. */
-export const startModel = Effect.fnUntraced(function* (flags: TrainFlags, text: TextValue) {
+export const startModel = Effect.fnUntraced(function* (
+  flags: TrainFlags,
+  text: TextValue,
+): Effect.fn.Return<
+  ModelValue,
+  | FreshModelError
+  | Failure<typeof locate | typeof readModel | typeof readTokenizer | typeof refuseSizes>,
+  Device | FileSystem.FileSystem | Path.Path
+> {
   const { dimension, hiddenDimension, layers, heads, keyValueHeads, contextLength } = flags
   const sizes = given({ dimension, hiddenDimension, layers, heads, keyValueHeads, contextLength })
   const { vocabulary } = given({ vocabulary: flags.vocabulary })

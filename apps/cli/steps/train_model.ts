@@ -1,4 +1,9 @@
-import type { CausalLM, Tokenizer, TrainLanguageModelOptions } from "@espalier/models"
+import type {
+  CausalLM,
+  InvalidModelConfig,
+  Tokenizer,
+  TrainLanguageModelOptions,
+} from "@espalier/models"
 import {
   countParameters,
   cutWindows,
@@ -12,6 +17,7 @@ import {
   usualLearningRate,
 } from "@espalier/models"
 import { Notices } from "@espalier/runtime"
+import type { CompileError, Device, Program } from "@espalier/tensor"
 import { Effect, Schema } from "effect"
 import type { ModelValue } from "../artifacts/model.ts"
 import type { TextValue } from "../artifacts/text.ts"
@@ -82,12 +88,15 @@ export interface ModelSizes {
   readonly contextLength: number
 }
 
+/** What can go wrong when a model is made. */
+export type FreshModelError = InvalidModelConfig | Program.RunError | CompileError
+
 /** An untrained model with these sizes and the tokens of a tokenizer. */
 export const freshModel = Effect.fnUntraced(function* (
   sizes: ModelSizes,
   tokenizer: Tokenizer,
   seed: number,
-) {
+): Effect.fn.Return<ModelValue, FreshModelError, Device> {
   const { vocabularySize } = tokenizer
   const config = yield* Effect.fromResult(makeLlamaConfig({ ...sizes, vocabularySize }))
   const value: ModelValue = {
