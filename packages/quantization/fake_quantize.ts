@@ -51,3 +51,23 @@ export const tracedWeight = (codes: T, grid: TracedGrid, scheme: Scheme): T => {
 /** A weight rounded to a grid, in a program that has gradients. */
 export const fakeQuantize = (weight: T, grid: TracedGrid, scheme: Scheme): T =>
   tracedWeight(tracedCodes(weight, grid, scheme), grid, scheme)
+
+/** The grid over the range of each group, 0 included, as `gridOf` chooses it on the host. */
+export const tracedRange = (
+  weight: T,
+  scheme: Scheme,
+): { readonly scales: T; readonly zeros: T } => {
+  const { weight: parts } = grouped(weight, scheme)
+  const levels = levelsOf(scheme)
+  const low = Tensor.minimum(Tensor.min(parts, [2]), 0)
+  const high = Tensor.maximum(Tensor.max(parts, [2]), 0)
+  const most = Tensor.maximum(Tensor.neg(low), high)
+  const [from, to] = scheme.symmetric ? [Tensor.neg(most), most] : [low, high]
+  const range = Tensor.sub(to, from)
+  const scales = Tensor.where(Tensor.equal(range, 0), 1, Tensor.div(range, levels))
+  const nearest = Tensor.round(Tensor.div(Tensor.neg(from), scales))
+  const zeros = scheme.symmetric
+    ? Tensor.full(scales.shape, (levels + 1) / 2)
+    : Tensor.minimum(Tensor.maximum(nearest, 0), levels)
+  return { scales, zeros }
+}

@@ -15,7 +15,7 @@ import { overallBits } from "./quantize.ts"
 import type { QuantizedWeight } from "./quantized_weight.ts"
 import { bitsPerWeight, dequantize, floatsOf } from "./quantized_weight.ts"
 import type { GroupWidthMismatch, Scheme } from "./scheme.ts"
-import { checkGroup, groupCount } from "./scheme.ts"
+import { checkGroup, groupCount, levelsOf } from "./scheme.ts"
 
 type T = Tensor.Tensor
 type Host = HostArray.HostArray
@@ -91,7 +91,7 @@ export interface QatOptions {
 export interface QatResult {
   /** The model with the weights that the codes stand for, in `f32`. */
   readonly model: CausalLM
-  /** By the path of the linear. */
+  /** By the path of the linear; not those whose zero points are no whole numbers. */
   readonly weights: ReadonlyMap<string, QuantizedWeight>
   /** Over all quantised weights, scales and zero points included. */
   readonly bitsPerWeight: number
@@ -204,35 +204,53 @@ const startOf = (
     return frozen
   })
 
-/** Reads the integers of one linear out of a program of its own, so that they are the forward's. */
-const exportLinear = Effect.fnUntraced(function* (
+/** A linear as it is after training. */
+interface FinishedLinear {
+  /** The weight that its codes stand for, [outputs, inputs]. */
+  readonly weight: Host
+  /** Its integers, where the zero points are whole numbers too. */
+  readonly quantized: QuantizedWeight | undefined
+  readonly bitsPerWeight: number
+}
+
+/** Bits of a zero point that is no whole number. */
+const realZeroBits = 16
+
+/** Reads the integers of one linear out of a program of its own: those of the training loss. */
+const finishLinear = Effect.fnUntraced(function* (
   programs: Programs,
   method: QatMethod,
-  linear: NamedLinear,
+  { path, shape }: NamedLinear,
   frozen: FrozenLinear<Host>,
   trained: Arrays<Host>,
   scheme: Scheme,
 ) {
-  const { shape } = linear
   const inputs = { frozen: Spec.of(frozen), trained: Spec.of(trained) }
   const run = yield* programs.get(`${method.name} ${shape.join("x")}`, () =>
     Program.make("quantized", inputs, (given) => ({
-      ...method.quantized({ ...given, scheme } as unknown as TracedLinear),
+      ...method.quantized({ ...given, scheme }),
     })),
   )
-  const found = yield* run({ frozen, trained } as Parameters<typeof run>[0])
+  const made = yield* run({ frozen, trained })
   const [codes, scales, zeros] = yield* Effect.forEach(
-    [found.codes, found.scales, found.zeros],
-    (array) => DeviceArray.toHost(array),
+    [made.codes, made.scales, made.zeros],
+    (array) => Effect.map(DeviceArray.toHost(array), floatsOf),
   )
-  const result: QuantizedWeight = {
-    shape,
-    scheme,
-    codes: Uint8Array.from(codes.data),
-    scales: floatsOf(scales),
-    zeros: Uint8Array.from(zeros.data),
+  const groups = groupCount(scheme, shape[1])
+  const problem = checkGrid({ scales }, path, groups)
+  if (problem !== undefined) return yield* problem
+  const levels = levelsOf(scheme)
+  const isWhole = zeros.every((zero) => Number.isInteger(zero) && zero >= 0 && zero <= levels)
+  const grid = { shape, scheme, codes: Uint8Array.from(codes), scales }
+  const bits = bitsPerWeight({ shape, scheme })
+  const finished: FinishedLinear = {
+    weight: dequantize({ ...grid, zeros }),
+    quantized: isWhole ? { ...grid, zeros: Uint8Array.from(zeros) } : undefined,
+    bitsPerWeight: isWhole
+      ? bits
+      : bits + (groups * (realZeroBits - (scheme.symmetric ? 0 : scheme.bits))) / shape[1],
   }
-  return result
+  return finished
 }, Effect.scoped)
 
 /**
@@ -267,10 +285,7 @@ export const trainQuantized = Effect.fn("trainQuantized")(function* (
     batch: (step) => ({ tokens: stackWindows(draw(step)) }),
     loss: (parameters, { tokens }, constants) => {
       const given = parameters as Readonly<Record<string, Arrays<T>>>
-      const { dense, frozen: fixed } = constants as unknown as {
-        readonly dense: unknown
-        readonly frozen: Readonly<Record<string, FrozenLinear<T>>>
-      }
+      const { dense, frozen: fixed } = constants
       const student = replaceLinears(model, dense, ({ path }) =>
         method.weight({ frozen: fixed[path], trained: given[path], scheme }),
       )
@@ -291,25 +306,28 @@ export const trainQuantized = Effect.fn("trainQuantized")(function* (
     steps,
   })
   const programs = yield* makePrograms
-  const weights = new Map<string, QuantizedWeight>()
+  const finished = new Map<string, FinishedLinear>()
   for (const linear of linears) {
     const { path } = linear
     const arrays = trained.parameters[path]
-    const found = yield* exportLinear(programs, method, linear, frozen[path], arrays, scheme)
-    const problem = checkGrid(found, path, groupCount(scheme, linear.shape[1]))
-    if (problem !== undefined) return yield* problem
-    weights.set(path, found)
+    const found = yield* finishLinear(programs, method, linear, frozen[path], arrays, scheme)
+    finished.set(path, found)
   }
-  const parameters = replaceLinears(model, model.parameters, ({ path }) =>
-    dequantize(weights.get(path)!),
+  const parameters = replaceLinears(
+    model,
+    model.parameters,
+    ({ path }) => finished.get(path)!.weight,
   )
-  const layers = linears.map(({ shape }) => ({
-    bitsPerWeight: bitsPerWeight({ shape, scheme }),
+  const weights = [...finished].flatMap(([path, { quantized }]) =>
+    quantized === undefined ? [] : [[path, quantized] as const],
+  )
+  const layers = linears.map(({ path, shape }) => ({
+    bitsPerWeight: finished.get(path)!.bitsPerWeight,
     size: shape[0] * shape[1],
   }))
   return {
     model: model.withParameters(parameters),
-    weights,
+    weights: new Map(weights),
     bitsPerWeight: overallBits(layers),
     trainedShare: trainedShareOf(method, linears, scheme),
     trainTokens: steps * batch * windows[0].length,

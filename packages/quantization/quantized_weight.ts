@@ -21,7 +21,9 @@ export const dequantize = ({
   codes,
   scales,
   zeros,
-}: QuantizedWeight): HostArray.HostArray => {
+}: Omit<QuantizedWeight, "zeros"> & {
+  readonly zeros: ArrayLike<number>
+}): HostArray.HostArray => {
   const [outputs, inputs] = shape
   const width = groupWidth(scheme, inputs)
   const groups = groupCount(scheme, inputs)
