@@ -1,14 +1,14 @@
-import type { Accumulators } from "@espalier/calibration"
 import {
   hessianOfInputs,
   inverseFactor,
+  makeGatherer,
   makePrograms,
   readHessian,
   sweepColumns,
 } from "@espalier/calibration"
 import type { Sparsity } from "@espalier/pruning"
 import { Naive, parseSparsity, sparseGptRule } from "@espalier/pruning"
-import { DeviceArray, HostArray, Program, Spec } from "@espalier/tensor"
+import { DeviceArray, HostArray } from "@espalier/tensor"
 import { Effect } from "effect"
 import type { Case, OwnSubject } from "../case.ts"
 import type { Formula } from "../inputs.ts"
@@ -32,22 +32,15 @@ const sizesOf = (quick: boolean): Sizes =>
     ? { outputs: 64, inputs: 256, windows: 2, window: 16, batches: 3, solved: 384 }
     : { outputs: 2048, inputs: 2048, windows: 8, window: 512, batches: 16, solved: 3072 }
 
-/** Hessians on the device from activations on the device, as the walk over the blocks gathers them. */
-const gatherer = Effect.fnUntraced(function* (shape: ReadonlyArray<number>) {
-  const specs = hessianOfInputs.specs(shape[shape.length - 1])
-  const program = Program.make(
-    "sparsegpt-hessian",
-    { sums: specs, x: Spec.f32(shape) },
-    ({ sums, x }) => hessianOfInputs.update(sums, x),
-  )
-  const run = yield* Program.compile(program)
-  const zeros = Object.fromEntries(
-    Object.entries(specs).map(([name, spec]) => [name, HostArray.zeros(spec.shape, spec.dtype)]),
-  )
+/** Hessians from activations on the device, as the walk over the blocks gathers them. */
+const gatherer = Effect.fnUntraced(function* (
+  shape: readonly [batch: number, length: number, inputs: number],
+) {
+  const { zeros, add } = yield* makeGatherer(hessianOfInputs, shape)
   return Effect.fnUntraced(function* (x: DeviceArray.DeviceArray, times: number) {
-    let sums: Accumulators<DeviceArray.DeviceArray> = yield* DeviceArray.fromHostTree(zeros)
-    for (let i = 0; i < times; i++) sums = yield* run({ sums, x }, { donate: ["sums"] })
-    return yield* readHessian(shape[shape.length - 1], sums)
+    let sums = yield* zeros
+    for (let i = 0; i < times; i++) sums = yield* add(sums, x)
+    return yield* readHessian(shape[2], sums)
   })
 })
 
@@ -126,8 +119,9 @@ const solveCase = (quick: boolean, name: string, sparsity: Sparsity): Case => {
       ours: Effect.gen(function* () {
         const programs = yield* makePrograms
         const [activations, dense] = [uniform(x), uniform(weights)]
-        const gather = yield* gatherer(x.shape)
-        const given = yield* DeviceArray.fromHost(HostArray.make(x.shape, activations))
+        const tokens = [1, x.shape[0], inputs] as const
+        const gather = yield* gatherer(tokens)
+        const given = yield* DeviceArray.fromHost(HostArray.make(tokens, activations))
         const hessian = yield* gather(given, 1)
         DeviceArray.release(given)
         const weight = HostArray.make(weights.shape, dense)
