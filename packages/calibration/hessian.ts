@@ -1,5 +1,5 @@
 import type { DeviceArray as Arrays } from "@espalier/tensor"
-import { DeviceArray, Spec, Tensor } from "@espalier/tensor"
+import { DeviceArray, Matrix, Spec, Tensor } from "@espalier/tensor"
 import { Effect } from "effect"
 import type { Accumulator, Accumulators, Statistic } from "./statistic.ts"
 
@@ -39,8 +39,8 @@ export const hessianOfInputs: Statistic = {
 /** What the layerwise problem min ‖(W − W₀) X‖² knows of X: H = Σ x xᵀ over all tokens. */
 export interface Hessian {
   readonly inputs: number
-  /** [inputs, inputs], symmetric, row-major. */
-  readonly data: Float32Array
+  /** Its upper triangle, as `Matrix.UpperTriangle` has it. */
+  readonly upper: Float32Array
 }
 
 /** Puts the Hessian together from what {@link hessianOfInputs} gathered, and frees that. */
@@ -48,24 +48,29 @@ export const readHessian = Effect.fnUntraced(function* (
   inputs: number,
   accumulators: Accumulators<Arrays.DeviceArray>,
 ) {
-  const data = new Float32Array(inputs * inputs)
+  const upper = new Float32Array(Matrix.upperRow(inputs, inputs))
   for (const first of panelsOf(inputs)) {
     const found = yield* DeviceArray.toHost(accumulators[panelName(first)])
     DeviceArray.release(accumulators[panelName(first)])
     const [rows, width] = found.shape
     for (let r = 0; r < rows; r++) {
-      const row = first + r
-      for (let c = r; c < width; c++) {
-        const value = found.data[r * width + c]
-        data[row * inputs + first + c] = value
-        data[(first + c) * inputs + row] = value
-      }
+      const values = found.data.subarray(r * width + r, (r + 1) * width)
+      upper.set(values, Matrix.upperRow(inputs, first + r))
     }
   }
-  const hessian: Hessian = { inputs, data }
+  const hessian: Hessian = { inputs, upper }
   return hessian
 })
 
+/** All of a Hessian, [inputs, inputs], row-major. */
+export const fullHessian = ({ inputs, upper }: Hessian): Float32Array => {
+  const full = new Float32Array(inputs * inputs)
+  for (let i = 0, at = 0; i < inputs; i++) {
+    for (let j = i; j < inputs; j++, at++) full[i * inputs + j] = full[j * inputs + i] = upper[at]
+  }
+  return full
+}
+
 /** Σ x² of each input: the diagonal. */
-export const diagonalOf = ({ inputs, data }: Hessian): Float32Array =>
-  Float32Array.from({ length: inputs }, (_, i) => data[i * inputs + i])
+export const diagonalOf = ({ inputs, upper }: Hessian): Float32Array =>
+  Float32Array.from({ length: inputs }, (_, i) => upper[Matrix.upperRow(inputs, i)])

@@ -4,7 +4,7 @@ import { Device, HostArray, Interpreter } from "@espalier/tensor"
 import { layer as wasmLayer } from "@espalier/wasm"
 import { Effect } from "effect"
 import { makeGatherer } from "./gatherer.ts"
-import { diagonalOf, hessianOfInputs, readHessian } from "./hessian.ts"
+import { diagonalOf, fullHessian, hessianOfInputs, readHessian } from "./hessian.ts"
 import type { Accumulators } from "./statistic.ts"
 import type { Rows } from "./testing/layers.ts"
 import { differenceOf, draw, plainHessian, toRows } from "./testing/layers.ts"
@@ -31,7 +31,7 @@ describe("the Hessian", () => {
         const tokens = draw(12, inputs, 1)
         const found = yield* gather(tokens, 2)
         assert.strictEqual(found.inputs, inputs)
-        const rows = toRows(found.data, inputs)
+        const rows = toRows(fullHessian(found), inputs)
         assert.isBelow(differenceOf(rows, plainHessian(tokens)), 1e-6)
         for (let i = 0; i < inputs; i++) {
           for (let j = 0; j < i; j++) assert.strictEqual(rows[i][j], rows[j][i])
@@ -51,9 +51,9 @@ describe("the Hessian", () => {
     it.effect(`depends on the batch size by rounding alone, on ${name}`, () =>
       Effect.gen(function* () {
         const tokens = draw(30, 20, 2)
-        const whole = toRows((yield* gather(tokens, 10)).data, 20)
+        const whole = toRows(fullHessian(yield* gather(tokens, 10)), 20)
         for (const batch of [1, 3, 4]) {
-          const found = toRows((yield* gather(tokens, batch)).data, 20)
+          const found = toRows(fullHessian(yield* gather(tokens, batch)), 20)
           assert.isBelow(differenceOf(found, whole), tolerance)
         }
       }).pipe(Effect.provide(device)),

@@ -3,7 +3,7 @@ import type { Matrix as Matrices } from "@espalier/tensor"
 import { LinearAlgebra, Matrix } from "@espalier/tensor"
 import { Effect, Schema } from "effect"
 import type { Hessian } from "./hessian.ts"
-import { diagonalOf } from "./hessian.ts"
+import { diagonalOf, fullHessian } from "./hessian.ts"
 
 /** No damping that is worth using makes the Hessian of a layer invertible. */
 export class HessianNotInvertible extends Schema.TaggedError<HessianNotInvertible>()(
@@ -35,8 +35,8 @@ const dampedDiagonal = (diagonal: Float32Array, damping: number): Float64Array =
  * Alistarh 2023, section 3.4: 0.01), in `f64`.
  */
 export const dampedHessian = (hessian: Hessian, damping: number): Matrices.Matrix => {
-  const { inputs, data } = hessian
-  const damped = Matrix.make(inputs, inputs, Float64Array.from(data))
+  const { inputs } = hessian
+  const damped = Matrix.make(inputs, inputs, Float64Array.from(fullHessian(hessian)))
   dampedDiagonal(diagonalOf(hessian), damping).forEach((value, j) => {
     damped.data[j * inputs + j] = value
   })
@@ -94,20 +94,19 @@ export interface InverseFactorOptions {
 export const inverseFactor = (
   hessian: Hessian,
   options: InverseFactorOptions,
-): Effect.Effect<Matrices.Matrix, HessianNotInvertible> =>
+): Effect.Effect<Matrices.UpperTriangle, HessianNotInvertible> =>
   Effect.suspend(() => {
     const { layer, damping = 0.01, consume = false } = options
     const { inputs } = hessian
     const diagonal = diagonalOf(hessian)
-    const data = consume ? hessian.data : Float32Array.from(hessian.data)
-    const matrix = Matrix.make(inputs, inputs, data)
+    const data = consume ? hessian.upper : Float32Array.from(hessian.upper)
     // What could not be factorised is as it was, but for its diagonal.
     return raising(layer, damping, (share) =>
       Effect.suspend(() => {
         dampedDiagonal(diagonal, share).forEach((value, j) => {
-          data[j * inputs + j] = value
+          data[Matrix.upperRow(inputs, j)] = value
         })
-        return LinearAlgebra.inverseFactor(matrix, layer, { consume: true })
+        return LinearAlgebra.inverseFactorOfUpper({ size: inputs, data }, layer, { consume: true })
       }),
     )
   })

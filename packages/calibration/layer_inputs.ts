@@ -4,7 +4,7 @@ import { Effect, Scope } from "effect"
 import type { NonFiniteValues } from "./errors.ts"
 import { checkActivations } from "./errors.ts"
 import type { Hessian } from "./hessian.ts"
-import { diagonalOf, readHessian } from "./hessian.ts"
+import { diagonalOf, fullHessian, readHessian } from "./hessian.ts"
 import type { HessianNotInvertible } from "./inverse_factor.ts"
 import { deadInputs, inverseFactor } from "./inverse_factor.ts"
 import type { Accumulators } from "./statistic.ts"
@@ -26,7 +26,7 @@ export interface LayerInputs {
   /** Inputs that no token reached. */
   readonly dead: ReadonlyArray<number>
   /** The upper factor of the inverse of the damped Hessian. */
-  readonly factor: (damping: number) => Effect.Effect<Matrix.Matrix, HessianNotInvertible>
+  readonly factor: (damping: number) => Effect.Effect<Matrix.UpperTriangle, HessianNotInvertible>
 }
 
 const missing = (what: string): never => {
@@ -40,11 +40,13 @@ const withHessian = Effect.fnUntraced(function* (
   squares: Float32Array,
   once: boolean,
 ) {
-  const { inputs, data } = hessian
+  const { inputs } = hessian
   const scope = yield* Effect.scope
-  const upload = DeviceArray.fromHost(HostArray.make([inputs, inputs], data))
+  const upload = Effect.suspend(() =>
+    DeviceArray.fromHost(HostArray.make([inputs, inputs], fullHessian(hessian))),
+  )
   const onDevice = yield* Effect.cached(Scope.provide(upload, scope))
-  const factors = new Map<number, Matrix.Matrix>()
+  const factors = new Map<number, Matrix.UpperTriangle>()
   const found: LayerInputs = {
     samples,
     squares,

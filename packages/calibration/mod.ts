@@ -18,7 +18,7 @@ export { makeCheckpointStore } from "./checkpoint_store.ts"
 export { checkActivations, checkParameters, NonFiniteValues, TokenOutOfRange } from "./errors.ts"
 export { makeGatherer } from "./gatherer.ts"
 export type { Gatherer } from "./gatherer.ts"
-export { diagonalOf, hessianOfInputs, readHessian } from "./hessian.ts"
+export { diagonalOf, fullHessian, hessianOfInputs, readHessian } from "./hessian.ts"
 export type { Hessian } from "./hessian.ts"
 export {
   dampedHessian,

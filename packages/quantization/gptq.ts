@@ -1,5 +1,5 @@
 import type { GridValues, QuantisationGrid } from "@espalier/calibration"
-import { hessianOfInputs, inverseFactor, sweepColumns } from "@espalier/calibration"
+import { fullHessian, hessianOfInputs, inverseFactor, sweepColumns } from "@espalier/calibration"
 import type { GroupRule, Hessian } from "@espalier/calibration"
 import { HostArray } from "@espalier/tensor"
 import { Effect } from "effect"
@@ -8,7 +8,7 @@ import { checkGrid, gridOf, gridOfGroup, quantizeOnGrid } from "./grid.ts"
 import { floatsOf } from "./quantized_weight.ts"
 import type { LayerProblem, Quantizer } from "./quantizer.ts"
 import type { Scheme } from "./scheme.ts"
-import { groupCount, groupWidth, levelsOf } from "./scheme.ts"
+import { groupCount, GroupWidthMismatch, groupWidth, levelsOf } from "./scheme.ts"
 
 /** Options of {@link gptq}. */
 export interface GptqOptions {
@@ -25,7 +25,10 @@ export interface GptqOptions {
   readonly activationOrder?: boolean
   /** Chooses the grids of all groups before the first column is rounded; false. */
   readonly staticGroups?: boolean
-  /** Also prunes: N of every M inputs stay, as SparseGPT chooses them; the others become 0. */
+  /**
+   * Also prunes: N of every M inputs stay, as SparseGPT chooses them; the others become 0. Not together
+   * with `activationOrder`, which tears the M inputs apart.
+   */
   readonly keep?: GroupRule
 }
 
@@ -54,12 +57,14 @@ const restoreColumns = (weights: Float32Array, order: Order): Float32Array => {
   return reorderColumns(weights, places)
 }
 
-const reorderHessian = ({ inputs, data }: Hessian, order: Order): Hessian => {
-  const result = new Float32Array(data.length)
-  for (let i = 0; i < inputs; i++) {
-    for (let j = 0; j < inputs; j++) result[i * inputs + j] = data[order[i] * inputs + order[j]]
+const reorderHessian = (hessian: Hessian, order: Order): Hessian => {
+  const { inputs } = hessian
+  const full = fullHessian(hessian)
+  const upper = new Float32Array(hessian.upper.length)
+  for (let i = 0, at = 0; i < inputs; i++) {
+    for (let j = i; j < inputs; j++, at++) upper[at] = full[order[i] * inputs + order[j]]
   }
-  return { inputs, data: result }
+  return { inputs, upper }
 }
 
 /** The grid of each weight of some columns, [columns, outputs], from those of the groups. */
@@ -128,6 +133,20 @@ const fixed = (
     Effect.sync(() => spread(grid, scheme, shape, order.slice(first, first + columns))),
 })
 
+/** Blocks do not cut through the groups of N:M. */
+const wholeGroups = (blockSize: number, { of }: GroupRule = { keep: 1, of: 1 }): number =>
+  of * Math.ceil(blockSize / of)
+
+/** The groups of N:M have to fit into a row, and into each group that has a grid of its own. */
+const checkKeep =
+  ({ of }: GroupRule): NonNullable<Quantizer["check"]> =>
+  ({ path, shape: [, inputs] }, scheme) => {
+    const width = groupWidth(scheme, inputs)
+    if (width % of === 0) return undefined
+    const hint = `Keep N of every M inputs with an M that divides ${width}.`
+    return new GroupWidthMismatch({ tensor: path, width, group: of, hint })
+  }
+
 const quantizeLayer = Effect.fnUntraced(function* (
   { linear, weight, scheme, inputs, programs }: LayerProblem,
   options: GptqOptions,
@@ -153,7 +172,7 @@ const quantizeLayer = Effect.fnUntraced(function* (
   const swept = yield* sweepColumns(programs, given, factor, {
     rule: keep === undefined ? { name: "gptq" } : { name: `${keep.keep}:${keep.of}`, group: keep },
     grid: grown ? growing(grid, scheme, shape, range) : fixed(grid, scheme, shape, order),
-    blockSize: grown ? groupWidth(scheme, shape[1]) : blockSize,
+    blockSize: grown ? groupWidth(scheme, shape[1]) : wholeGroups(blockSize, keep),
     dead: order.flatMap((column, j) => (dead.has(column) ? [j] : [])),
   })
   const problem = checkGrid(grid, path, groups)
@@ -168,11 +187,20 @@ const quantizeLayer = Effect.fnUntraced(function* (
  * the layer's inputs. The grid of a whole row is chosen on the weights as they were; that of a group,
  * on the weights as they are when the group is reached.
  *
+ * Throws a `RangeError` where `keep` meets `activationOrder`.
+ *
  * Source: Frantar et al. 2023, "GPTQ", algorithm 1.
  */
-export const gptq = (options: GptqOptions = {}): Quantizer => ({
-  name: "gptq",
-  statistic: hessianOfInputs,
-  factorOnly: options.activationOrder !== true,
-  quantize: (problem) => quantizeLayer(problem, options),
-})
+export const gptq = (options: GptqOptions = {}): Quantizer => {
+  const { keep, activationOrder = false } = options
+  if (keep !== undefined && activationOrder) {
+    throw new RangeError("gptq cannot keep N of every M inputs in activation order")
+  }
+  return {
+    name: "gptq",
+    statistic: hessianOfInputs,
+    factorOnly: !activationOrder,
+    ...(keep === undefined ? {} : { check: checkKeep(keep) }),
+    quantize: (problem) => quantizeLayer(problem, options),
+  }
+}

@@ -1,7 +1,13 @@
 import { HostFallbacks } from "@espalier/runtime"
 import { Context, Effect } from "effect"
 import type { NotPositiveDefinite, ShapeError } from "./errors.ts"
-import type { FactorOptions, LeastSquaresOptions, Matrix, TriangularOptions } from "./matrix.ts"
+import type {
+  FactorOptions,
+  LeastSquaresOptions,
+  Matrix,
+  TriangularOptions,
+  UpperTriangle,
+} from "./matrix.ts"
 import * as Matrices from "./matrix.ts"
 
 /** Factorisations in `f64` on the host. See the functions of `Matrix` for what each one gives. */
@@ -16,6 +22,11 @@ export interface LinearAlgebraService {
     layer?: string,
     options?: FactorOptions,
   ) => Effect.Effect<Matrix, NotPositiveDefinite | ShapeError>
+  readonly inverseFactorOfUpper: (
+    h: UpperTriangle,
+    layer?: string,
+    options?: FactorOptions,
+  ) => Effect.Effect<UpperTriangle, NotPositiveDefinite | ShapeError>
   readonly inversePositiveDefinite: (
     a: Matrix,
     layer?: string,
@@ -40,13 +51,14 @@ export interface LinearAlgebraService {
 
 /** Turns what a plain function throws (tagged errors only) into a failure. */
 const attempt =
-  <A extends ReadonlyArray<unknown>, E>(f: (...operands: A) => Matrix) =>
-  (...operands: A): Effect.Effect<Matrix, E> =>
+  <A extends ReadonlyArray<unknown>, B, E>(f: (...operands: A) => B) =>
+  (...operands: A): Effect.Effect<B, E> =>
     Effect.try({ try: () => f(...operands), catch: (error) => error as E })
 
 const plain: LinearAlgebraService = {
   cholesky: attempt(Matrices.cholesky),
   inverseFactor: attempt(Matrices.inverseFactor),
+  inverseFactorOfUpper: attempt(Matrices.inverseFactorOfUpper),
   inversePositiveDefinite: attempt(Matrices.inversePositiveDefinite),
   solveTriangular: attempt(Matrices.solveTriangular),
   solvePositiveDefinite: attempt(Matrices.solvePositiveDefinite),
@@ -89,6 +101,10 @@ export class LinearAlgebra extends Context.Reference<LinearAlgebraService>(
   /** The upper factor of the inverse of a symmetric positive definite matrix. */
   static inverseFactor(...operands: Parameters<"inverseFactor">) {
     return onHost((service) => service.inverseFactor(...operands))
+  }
+  /** The same in half the memory: of its upper triangle, as an upper triangle. */
+  static inverseFactorOfUpper(...operands: Parameters<"inverseFactorOfUpper">) {
+    return onHost((service) => service.inverseFactorOfUpper(...operands))
   }
   /** The inverse of a symmetric positive definite matrix. */
   static inversePositiveDefinite(...operands: Parameters<"inversePositiveDefinite">) {

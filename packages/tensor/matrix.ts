@@ -69,6 +69,39 @@ export const fromSymmetric = (values: ArrayLike<number>, n: number): Matrix => {
   return { rows: n, columns: n, data }
 }
 
+/**
+ * The upper triangle of a square matrix, row after row, each from its diagonal on: half the memory of
+ * the square. See {@link upperRow}.
+ */
+export interface UpperTriangle {
+  readonly size: number
+  /** [size · (size + 1) / 2]. */
+  readonly data: Numbers
+}
+
+/** Where row `row` of an {@link UpperTriangle} begins: with its diagonal. */
+export const upperRow = (size: number, row: number): number => (row * (2 * size - row + 1)) / 2
+
+/** The upper triangle of a square matrix. */
+export const packUpper = (matrix: Matrix): UpperTriangle => {
+  const { rows: size, columns, data } = matrix
+  if (size !== columns) refuse("packUpper", [matrix], "needs a square matrix")
+  const packed = data.slice(0, upperRow(size, size))
+  for (let i = 0; i < size; i++) {
+    packed.set(data.subarray(i * size + i, (i + 1) * size), upperRow(size, i))
+  }
+  return { size, data: packed }
+}
+
+/** An upper triangle as a square in `f64`, with zeros below the diagonal. */
+export const unpackUpper = ({ size, data }: UpperTriangle): Matrix => {
+  const full = make(size, size)
+  for (let i = 0; i < size; i++) {
+    full.data.set(data.subarray(upperRow(size, i), upperRow(size, i + 1)), i * size + i)
+  }
+  return full
+}
+
 /** `aᵀ`. */
 export const transpose = ({ rows, columns, data }: Matrix): Matrix => {
   const result = new Float64Array(data.length)
@@ -240,6 +273,26 @@ export const inverseFactor = (h: Matrix, layer = "matrix", options: FactorOption
   invertTriangular(factor)
   factor.data.reverse()
   return given(h, factor, options)
+}
+
+/**
+ * {@link inverseFactor} of a symmetric matrix that is kept as its upper triangle; the result is the
+ * upper triangle of the factor.
+ */
+export const inverseFactorOfUpper = (
+  h: UpperTriangle,
+  layer?: string,
+  { consume = false }: FactorOptions = {},
+): UpperTriangle => {
+  const { size } = h
+  const full = unpackUpper(h)
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j < i; j++) full.data[i * size + j] = full.data[j * size + i]
+  }
+  const factor = packUpper(inverseFactor(full, layer))
+  if (!consume) return factor
+  h.data.set(factor.data)
+  return h
 }
 
 /**

@@ -223,6 +223,22 @@ describe("Matrix", () => {
     check(100, 77, deep.data, "Raise the damping")
   })
 
+  it("inverseFactorOfUpper is inverseFactor in half the memory", () => {
+    for (const n of [1, 2, 7, 50, 97]) {
+      const h = positive(n, n)
+      const upper = Matrix.packUpper(h)
+      assert.strictEqual(upper.data.length, (n * (n + 1)) / 2)
+      const expected = Matrix.inverseFactor(h)
+      const found = Matrix.inverseFactorOfUpper(upper)
+      assert.deepStrictEqual(Matrix.unpackUpper(found), expected)
+      assert.deepStrictEqual(upper, Matrix.packUpper(h))
+      const consumed = Matrix.inverseFactorOfUpper(upper, "layer", { consume: true })
+      assert.strictEqual(consumed.data, upper.data)
+      assert.deepStrictEqual(consumed, found)
+    }
+    assert.throws(() => Matrix.packUpper(Matrix.make(2, 3)), /needs a square matrix/)
+  })
+
   it("inverseFactor counts pivots as the matrix does, from the last one upwards", () => {
     const h = positive(100, 9)
     const before = Float64Array.from(h.data)

@@ -1,5 +1,5 @@
-import type { CompileError, Device, HostArray as Hosts, Matrix } from "@espalier/tensor"
-import { DeviceArray, HostArray, Program, Scalar, Spec, Tensor } from "@espalier/tensor"
+import type { CompileError, Device, HostArray as Hosts } from "@espalier/tensor"
+import { DeviceArray, HostArray, Matrix, Program, Scalar, Spec, Tensor } from "@espalier/tensor"
 import type { Scope } from "effect"
 import { Effect } from "effect"
 import type { Programs } from "../programs.ts"
@@ -136,7 +136,7 @@ const splitProgram = (rest: number, outputs: number, done: number) =>
 
 /** Rows and columns of the factor that a block needs, and its rows after it for all columns from `from` on. */
 const partsOf = (
-  { columns: n, data }: Matrix.Matrix,
+  { size: n, data }: Matrix.UpperTriangle,
   from: number,
   first: number,
   count: number,
@@ -144,10 +144,10 @@ const partsOf = (
   const factor = new Float32Array(count * count)
   const tail = new Float32Array(count * (n - from))
   for (let i = 0; i < count; i++) {
-    const row = (first + i) * n
-    for (let j = i; j < count; j++) factor[i * count + j] = data[row + first + j]
-    const after = data.subarray(row + first + count, row + n)
-    tail.set(after, i * (n - from) + first + count - from)
+    // From the diagonal on: as much as belongs to the block, and the rest.
+    const row = data.subarray(Matrix.upperRow(n, first + i), Matrix.upperRow(n, first + i + 1))
+    factor.set(row.subarray(0, count - i), i * count + i)
+    tail.set(row.subarray(count - i), i * (n - from) + first + count - from)
   }
   return {
     factor: HostArray.make([count, count], factor),
@@ -171,7 +171,7 @@ const blocksTogether = 4
 export const sweepColumns = Effect.fn("sweepColumns")(function* (
   programs: Programs,
   weight: Hosts.HostArray,
-  factor: Matrix.Matrix,
+  factor: Matrix.UpperTriangle,
   options: SweepOptions,
 ) {
   const { rule, grid, blockSize = 128, dead = [] } = options

@@ -31,7 +31,7 @@ const sweep = Effect.fnUntraced(function* (weight: Rows, factor: Rows, options: 
   const found = yield* sweepColumns(
     programs,
     toHost(weight),
-    Matrix.make(n, n, factor.flat()),
+    Matrix.packUpper(Matrix.make(n, n, factor.flat())),
     options,
   )
   return { weight: toRows(found.weight.data, n), error: found.error }

@@ -36,7 +36,7 @@ export const plainHessian = (tokens: Rows): Array<Array<number>> => {
 /** A Hessian as a walk gathers it. */
 export const toHessian = (rows: Rows): Hessian => ({
   inputs: rows.length,
-  data: Float32Array.from(rows.flat()),
+  upper: Float32Array.from(rows.flatMap((row, i) => row.slice(i))),
 })
 
 export const toHost = (rows: Rows): HostArray.HostArray =>

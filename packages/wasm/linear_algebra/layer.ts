@@ -70,6 +70,22 @@ const make = (workshop: Workshop, plain: LinearAlgebraService): LinearAlgebraSer
       steps: [factor, invert],
       numberOf: (row) => h.rows - 1 - row,
     }),
+  inverseFactorOfUpper: ({ size, data }, layer, { consume = false } = {}) =>
+    workshop
+      .do({
+        operation: "inverseFactorOfUpper",
+        layer,
+        matrix: { rows: size, columns: size, data },
+        load: ({ triangle }) => triangle.loadReversedUpper(data),
+        steps: [factor, invert],
+        store: ({ triangle }) => {
+          const result = consume ? data : new Float64Array(data.length)
+          triangle.storeReversedUpper(result)
+          return { rows: size, columns: size, data: result }
+        },
+        numberOf: (row) => size - 1 - row,
+      })
+      .pipe(Effect.map((found) => ({ size, data: found.data }))),
   inversePositiveDefinite: (a, layer, options) =>
     workshop.do({
       ...inPlace(a, options, ({ triangle }, data) => triangle.storeSymmetric(data)),

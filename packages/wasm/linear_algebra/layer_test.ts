@@ -151,6 +151,31 @@ it.effect("the same bits on one, two and three threads, and again", () =>
   }),
 )
 
+it.effect("factors an upper triangle to the same bits, in its own memory where it may", () =>
+  Effect.gen(function* () {
+    for (const n of [1, 3, 130, 143, 144, 145, 290, 435]) {
+      const h = hessian(n, n)
+      const upper = Matrix.packUpper(h)
+      const before = Float64Array.from(upper.data)
+      const expected = yield* LinearAlgebra.inverseFactor(h)
+      const found = yield* LinearAlgebra.inverseFactorOfUpper(upper)
+      sameBits(Matrix.unpackUpper(found), expected)
+      assert.deepStrictEqual(upper.data, before)
+      const small = { size: n, data: Float32Array.from(before) }
+      const consumed = yield* LinearAlgebra.inverseFactorOfUpper(small, "layer", { consume: true })
+      assert.strictEqual(consumed.data, small.data)
+      const single = Matrix.make(n, n, Float32Array.from(h.data))
+      const rounded = yield* LinearAlgebra.inverseFactor(single, "layer", { consume: true })
+      assert.deepStrictEqual(consumed, Matrix.packUpper(rounded))
+    }
+    const bad = Matrix.packUpper(hessian(200, 4))
+    bad.data[Matrix.upperRow(200, 7)] = -1
+    const problem = yield* Effect.flip(LinearAlgebra.inverseFactorOfUpper(bad, "blocks.0.q"))
+    assert.instanceOf(problem, NotPositiveDefinite)
+    assert.deepStrictEqual([problem.layer, problem.pivot, problem.size], ["blocks.0.q", 7, 200])
+  }).pipe(Effect.provide(Wasm.linearAlgebra())),
+)
+
 it.effect("reads the lower triangle only, and changes nothing unless it may", () =>
   Effect.gen(function* () {
     const h = hessian(200, 3)

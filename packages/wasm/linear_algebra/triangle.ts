@@ -1,4 +1,5 @@
 import type { Matrix } from "@espalier/tensor"
+import { Matrix as Matrices } from "@espalier/tensor"
 import type { Target } from "./stages.ts"
 import { stripColumns, tileBytes, tileExtent } from "./tile.ts"
 
@@ -84,6 +85,34 @@ export class Triangle implements Target {
       }
     })
     this.#pad()
+  }
+
+  /** Takes a symmetric matrix, given as its upper triangle, with rows and columns reversed. */
+  loadReversedUpper(data: Matrix.Numbers): void {
+    const last = this.size - 1
+    this.#each((tile, i0, i1, j0, j1) => {
+      for (let i = i0; i < i1; i++) {
+        // Element (i, j) of the reversed matrix is (last − i, last − j) of the given one.
+        const row = Matrices.upperRow(this.size, last - i) + i
+        const to = (i - i0) * tileExtent - j0
+        const end = Math.min(j1, i + 1)
+        for (let j = j0; j < end; j++) tile[to + j] = data[row - j]
+      }
+    })
+    this.#pad()
+  }
+
+  /** Writes the triangle with its rows and columns reversed, as an upper triangle. */
+  storeReversedUpper(data: Matrix.Numbers): void {
+    const last = this.size - 1
+    this.#each((tile, i0, i1, j0, j1) => {
+      for (let i = i0; i < i1; i++) {
+        const row = Matrices.upperRow(this.size, last - i) + i
+        const from = (i - i0) * tileExtent - j0
+        const end = Math.min(j1, i + 1)
+        for (let j = j0; j < end; j++) data[row - j] = tile[from + j]
+      }
+    })
   }
 
   /** Writes the triangle with zeros above it. */

@@ -1,4 +1,5 @@
 import {
+  fullHessian,
   hessianOfInputs,
   inverseFactor,
   makeGatherer,
@@ -68,7 +69,8 @@ const hessianCase = (quick: boolean): Case => {
         const once = gather(given, batches)
         return {
           once: Effect.asVoid(once),
-          values: Effect.map(once, ({ data }) => {
+          values: Effect.map(once, (hessian) => {
+            const data = fullHessian(hessian)
             const vector = uniform(probe)
             return Float64Array.from(vector, (_, i) =>
               vector.reduce((sum, value, j) => sum + value * data[i * inputs + j], 0),
