@@ -11,6 +11,8 @@ import type { LayerInputs, MethodError } from "./layer_inputs.ts"
 import { readLayerInputs } from "./layer_inputs.ts"
 import type { Programs } from "./programs.ts"
 import { makePrograms } from "./programs.ts"
+import type { ScaleInputs } from "./scale_inputs.ts"
+import { scaleBlock } from "./scale_inputs.ts"
 import type { Statistic } from "./statistic.ts"
 import type { BlockBatch, BlockInputs, BlockVisit, WalkError } from "./walk_blocks.ts"
 import { walkStore } from "./walk_blocks.ts"
@@ -43,6 +45,11 @@ export interface LinearMethod<E = never> {
   readonly statistic: Statistic
   /** Needs of a Hessian its factor for one damping and nothing else, so that it may be written over. */
   readonly factorOnly?: boolean
+  /**
+   * First scales inputs, where something before them in the block can take it up: everything after
+   * sees weights and inputs that were scaled. Needs the statistic `hessianOfInputs`.
+   */
+  readonly scaleInputs?: ScaleInputs<E>
   /** Gives new weights of one linear, [outputs, inputs]. */
   readonly change: (
     problem: LinearProblem,
@@ -123,14 +130,38 @@ const changeGroup = Effect.fnUntraced(function* <A, F, E, R>(
   for (const linear of group.linears) yield* changeLinear(job, visit, linear, inputs, into)
 })
 
+/** Scales the inputs of the linears of one block, and changes them; gives the block as it was scaled. */
+const changeScaled = Effect.fnUntraced(function* <A, F, E, R>(
+  job: Job<A, F>,
+  visit: BlockVisit<E, R>,
+  scaleInputs: ScaleInputs<F>,
+  into: ChangedLinears<A>,
+) {
+  const { parameters, changed, inputs } = yield* scaleBlock(visit, job.programs, scaleInputs)
+  const scaled = { ...visit, parameters: () => Effect.succeed(parameters) }
+  for (const group of inputs) {
+    for (const linear of group.linears) {
+      yield* changeLinear(job, scaled, linear, group.inputs, into)
+      changed.delete(linear.name)
+    }
+  }
+  for (const name of changed) into.found[name] = parameters[name]
+  return scaled
+})
+
 /** Changes the linears of one block, then lets the method look at it as a whole. */
 const changeBlock = Effect.fnUntraced(function* <A, F, E, R>(
   job: Job<A, F>,
-  visit: BlockVisit<E, R>,
+  given: BlockVisit<E, R>,
 ) {
   const { method, programs, describe } = job
   const made: ChangedLinears<A> = { found: {}, reports: new Map(), known: new Map() }
-  for (const group of visit.inputs) yield* changeGroup(job, visit, group, made)
+  let visit = given
+  if (method.scaleInputs !== undefined) {
+    visit = yield* changeScaled(job, given, method.scaleInputs, made)
+  } else {
+    for (const group of given.inputs) yield* changeGroup(job, given, group, made)
+  }
   const { found, reports, known } = made
   if (method.refine === undefined) return { found, reports: [...reports.values()] }
   const { block, batches } = visit

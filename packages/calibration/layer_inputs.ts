@@ -33,7 +33,8 @@ const missing = (what: string): never => {
   throw new TypeError(`this method reads ${what}, which its statistic does not gather`)
 }
 
-const withHessian = Effect.fnUntraced(function* (
+/** What a Hessian says about the inputs of a linear. */
+export const layerInputsOf = Effect.fnUntraced(function* (
   layer: string,
   samples: number,
   hessian: Hessian,
@@ -111,5 +112,5 @@ export const readLayerInputs = Effect.fnUntraced(function* (
   if (problem !== undefined) return yield* problem
   return hessian === undefined
     ? withSquares(samples, squares)
-    : yield* withHessian(path, samples, hessian, squares, once)
+    : yield* layerInputsOf(path, samples, hessian, squares, once)
 })

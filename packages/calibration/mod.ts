@@ -45,6 +45,7 @@ export type {
   SweepOptions,
   Swept,
 } from "./columns/sweep_columns.ts"
+export type { ScaleInputs, ScaleProblem } from "./scale_inputs.ts"
 export { nothing, squaredInputs } from "./statistic.ts"
 export type { Accumulator, Accumulators, Statistic } from "./statistic.ts"
 export { walkBlocks, walkStore } from "./walk_blocks.ts"

@@ -48,7 +48,8 @@ export const dlQat = (options: DlQatOptions): QatMethod => {
   const gridOf = ({ frozen: { scales, zeros }, trained: { m } }: TracedLinear) => ({
     scales,
     zeros,
-    ...(m === undefined ? {} : { magnitude: m }),
+    // Scales of formats are positive: a magnitude that crosses 0 is reflected.
+    ...(m === undefined ? {} : { magnitude: Tensor.abs(m) }),
   })
   return {
     name: "dl-qat",

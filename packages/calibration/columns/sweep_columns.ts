@@ -134,24 +134,26 @@ const splitProgram = (rest: number, outputs: number, done: number) =>
     weights: Tensor.sliceAxis(weights, 0, done === rest ? 0 : done, rest),
   }))
 
-/** Rows and columns of the factor that a block needs, and its rows after it for all columns from `from` on. */
-const partsOf = (
-  { size: n, data }: Matrix.UpperTriangle,
-  from: number,
-  first: number,
-  count: number,
-) => {
-  const factor = new Float32Array(count * count)
-  const tail = new Float32Array(count * (n - from))
-  for (let i = 0; i < count; i++) {
-    // From the diagonal on: as much as belongs to the block, and the rest.
-    const row = data.subarray(Matrix.upperRow(n, first + i), Matrix.upperRow(n, first + i + 1))
-    factor.set(row.subarray(0, count - i), i * count + i)
-    tail.set(row.subarray(count - i), i * (n - from) + first + count - from)
-  }
-  return {
-    factor: HostArray.make([count, count], factor),
-    tail: HostArray.make([count, n - from], tail),
+/**
+ * Takes what a block needs out of the factor: its rows and columns, and its rows after it for all
+ * columns from `from` on. What it gives is good until it is called again: a layer has many blocks.
+ */
+const makeParts = ({ size: n, data }: Matrix.UpperTriangle, blockSize: number) => {
+  const square = new Float32Array(blockSize * blockSize)
+  const rest = new Float32Array(blockSize * n)
+  return (from: number, first: number, count: number) => {
+    const factor = square.subarray(0, count * count).fill(0)
+    const tail = rest.subarray(0, count * (n - from)).fill(0)
+    for (let i = 0; i < count; i++) {
+      // From the diagonal on: as much as belongs to the block, and the rest.
+      const row = data.subarray(Matrix.upperRow(n, first + i), Matrix.upperRow(n, first + i + 1))
+      factor.set(row.subarray(0, count - i), i * count + i)
+      tail.set(row.subarray(count - i), i * (n - from) + first + count - from)
+    }
+    return {
+      factor: HostArray.make([count, count], factor),
+      tail: HostArray.make([count, n - from], tail),
+    }
   }
 }
 
@@ -185,6 +187,7 @@ export const sweepColumns = Effect.fn("sweepColumns")(function* (
     error: yield* DeviceArray.fromHost(HostArray.make([], [0])),
   }
   const swept = new Float32Array(outputs * inputs)
+  const partsOf = makeParts(factor, Math.min(blockSize, inputs))
   const gridOf = Effect.fnUntraced(function* (
     first: number,
     columns: number,
@@ -213,7 +216,7 @@ export const sweepColumns = Effect.fn("sweepColumns")(function* (
       const run = yield* programs.get(key, () => blockProgram(rest, outputs, columns, rule, levels))
       const first = from + at
       const values = yield* gridOf(first, columns, at, rest)
-      const parts = partsOf(factor, from, first, columns)
+      const parts = partsOf(from, first, columns)
       const given = { ...state, at, ...parts, grid: values }
       state = yield* run(given, { donate: ["weights", "error"] })
       yield* Effect.yieldNow
