@@ -69,14 +69,14 @@ export interface QatOptions {
   readonly steps?: number
   /** Windows of one step; 8. */
   readonly batch?: number
-  /** Peak of a warm-up and cosine schedule; 1e-3. */
+  /** Peak of a warm-up and cosine schedule; 3e-3. */
   readonly learningRate?: number
   /**
    * `distillation`: the divergence (KL) of the quantised model's next tokens from those of the model as
    * it was; `lm`: the cross-entropy of the text. Default: `distillation`.
    */
   readonly loss?: "distillation" | "lm"
-  /** How the range of a group is chosen; `min-max`. */
+  /** How the range of a group is chosen; `mse`. */
   readonly range?: RangeSearch
   /** Begins from these weights and grids instead, by the path of the linear. */
   readonly start?: ReadonlyMap<
@@ -179,7 +179,7 @@ const linearsOf = (model: CausalLM): ReadonlyArray<NamedLinear> =>
 
 const startOf = (
   model: CausalLM,
-  { scheme, range, start }: QatOptions,
+  { scheme, range = "mse", start }: QatOptions,
 ): Effect.Effect<Arrays<FrozenLinear<Host>>, GroupWidthMismatch | ScaleUnderflow> =>
   Effect.gen(function* () {
     const frozen: Record<string, FrozenLinear<Host>> = {}
@@ -270,7 +270,7 @@ export const trainQuantized = Effect.fn("trainQuantized")(function* (
   GroupWidthMismatch | ScaleUnderflow | TrainError | CompileError,
   Device | Scope.Scope
 > {
-  const { scheme, windows, steps = 300, batch = 8, learningRate = 1e-3, seed = 0 } = options
+  const { scheme, windows, steps = 300, batch = 8, learningRate = 3e-3, seed = 0 } = options
   const linears = linearsOf(model)
   const frozen = yield* startOf(model, options)
   const initial: Record<string, Arrays<Host>> = {}

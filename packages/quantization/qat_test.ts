@@ -274,7 +274,11 @@ describe("trainQuantized", () => {
     Effect.gen(function* () {
       const model = makeLlama(config, yield* initializeLlama(config, 1))
       const before = structuredClone(model.parameters)
-      const found = yield* trainQuantized(model, dlQat({ rank: 2 }), tiny({ steps: 0 }))
+      const found = yield* trainQuantized(
+        model,
+        dlQat({ rank: 2 }),
+        tiny({ steps: 0, range: "min-max" }),
+      )
       const nearest = yield* quantize(model, rtn(), { scheme })
       assert.deepStrictEqual(found.model.parameters, nearest.model.parameters)
       assert.deepStrictEqual(found.weights, nearest.weights)
@@ -288,7 +292,7 @@ describe("trainQuantized", () => {
       Effect.gen(function* () {
         const model = makeLlama(config, yield* initializeLlama(config, 1))
         const before = structuredClone(model.parameters)
-        const run = trainQuantized(model, dlQat({ rank: 2 }), tiny({ loss }))
+        const run = trainQuantized(model, dlQat({ rank: 2 }), tiny({ loss, range: "min-max" }))
         const { losses, weights, trainTokens, ...found } = yield* run
         assert.isBelow(losses[11], losses[0])
         assert.strictEqual(trainTokens, 12 * 3 * 12)

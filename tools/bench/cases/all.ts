@@ -6,6 +6,7 @@ import { languageModelCases } from "./language_model.ts"
 import { longAttentionCases } from "./long_attention.ts"
 import { matmulCases } from "./matmul.ts"
 import { mlpCases } from "./mlp.ts"
+import { quantizedCases } from "./quantized.ts"
 import { rowCases } from "./rows.ts"
 import { sparseGptCases } from "./sparsegpt.ts"
 import { twoOfFourCases } from "./two_of_four.ts"
@@ -23,6 +24,7 @@ export const allCases = (scale: Scale): ReadonlyArray<Case> => {
     ...decodeCases(quick),
     ...sparseGptCases(quick),
     ...twoOfFourCases(quick),
+    ...quantizedCases(quick),
     ...hostDispatchCases(),
   ]
 }

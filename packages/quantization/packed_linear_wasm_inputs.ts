@@ -1,0 +1,90 @@
+import type { WasmStageKit } from "@espalier/tensor"
+import { WasmParts } from "@espalier/tensor"
+import { chunkInputs } from "./packed_linear_sizes.ts"
+import type { PackedPlan } from "./packed_linear_wasm_plan.ts"
+
+const { acrossLanes, constant, float, load, place, store, vector } = WasmParts
+
+/** Spans from `first` to before `end`: locals. */
+export interface SpanRange {
+  readonly first: number
+  readonly end: number
+}
+
+/** Adds to an address. */
+export const advance = (kit: WasmStageKit, local: number, bytes: number): void => {
+  kit.f.get(local).i32(bytes).op("i32.add").set(local)
+}
+
+/** Codes in half a word. */
+export const codesOfHalf = ({ bits }: PackedPlan): number => 16 / bits
+
+/** Four inputs from number `first` on; those from `count` on are zeros. */
+const loadInputs = (kit: WasmStageKit, from: number, first: number, count: number): number => {
+  if (first + 4 <= count) return load(kit, from, first * float)
+  const input = constant(kit, 0)
+  for (let i = first; i < count; i++) {
+    kit.f.get(from).get(input)
+    kit.f.memoryLane("v128.load32_lane", i - first, i * float).set(input)
+  }
+  return input
+}
+
+/**
+ * Prepares some spans of row `row + index` of the inputs as row `index` of the working memory, and minus
+ * the sum of each. Codes are masked where they stand in half a word and so come out too large by a power
+ * of two; inputs are made smaller by it, which is exact.
+ */
+export const prepareRow = (
+  kit: WasmStageKit,
+  plan: PackedPlan,
+  x: number,
+  [row, index]: readonly [row: number, index: number],
+  { first, end }: SpanRange,
+): void => {
+  const { f } = kit
+  const { bits, chunks, inputs, spanChunks } = plan
+  const from = place(
+    kit,
+    { local: x },
+    [{ local: row }, inputs * float],
+    [index, inputs * float],
+    [{ local: first }, spanChunks * chunkInputs * float],
+  )
+  const to = place(kit, { local: kit.scratch }, [index, plan.rowBytes])
+  const sums = place(kit, { local: kit.scratch }, [index, plan.sumBytes])
+  const factors = constant(kit, 1)
+  for (let lane = 0; lane < 4; lane++) {
+    f.get(factors).f32(2 ** (-bits * (lane % codesOfHalf(plan))))
+    f.lane("f32x4.replace_lane", lane).set(factors)
+  }
+  const sum = f.local("v128")
+  const prepareChunk = (count: number): void => {
+    for (let input = 0; input < chunkInputs; input += 4) {
+      const four = loadInputs(kit, from, input, count)
+      f.get(sum).get(four).op("f32x4.add").set(sum)
+      store(kit, to, vector(kit, "f32x4.mul", four, factors), input * float)
+    }
+  }
+  const rest = inputs % chunkInputs
+  kit.loop({ local: first }, { local: end }, 1, (span) => {
+    f.f32x4(0).set(sum)
+    kit.loop(0, spanChunks, 1, (chunk) => {
+      if (rest === 0) prepareChunk(chunkInputs)
+      else {
+        f.get(place(kit, { local: chunk }, [{ local: span }, spanChunks])).i32(chunks - 1)
+        f.op("i32.lt_s").if(
+          () => prepareChunk(chunkInputs),
+          () => prepareChunk(rest),
+        )
+      }
+      advance(kit, from, chunkInputs * float)
+      advance(kit, to, chunkInputs * float)
+    })
+    f.get(sums)
+      .get(acrossLanes(kit, "f32x4.add", sum))
+      .op("f32x4.neg")
+    f.memoryLane("v128.store32_lane", 0, plan.sums)
+    advance(kit, sums, float)
+  })
+}
