@@ -18,10 +18,19 @@ export interface NamedLinear {
 /** Told the input of each linear while a block is traced: shape [..., inputs]. */
 export type Observe = (linear: string, input: T) => void
 
+/** Linears whose inputs can be scaled without changing what the block computes. */
+export interface FoldableInputs {
+  /** All linears that are given these inputs. */
+  readonly linears: ReadonlyArray<string>
+  /** Parameters of the block: dividing their row j by a positive number divides input j by it. */
+  readonly into: ReadonlyArray<string>
+}
+
 /** One block: maps hidden states [batch, length, dimension] to hidden states. */
 export interface Block {
   readonly index: number
   readonly linears: ReadonlyArray<NamedLinear>
+  readonly foldable?: ReadonlyArray<FoldableInputs>
   /** The block's own part of the parameters. */
   readonly parameters: (all: Tree) => Readonly<Record<string, unknown>>
   /** All parameters with this block's part replaced. */

@@ -1,7 +1,7 @@
 import { cachedAttention, fusedAttention, Layers } from "@espalier/nn"
 import { Spec, Tensor } from "@espalier/tensor"
 import { Schema } from "effect"
-import type { Block, CausalLM, NamedLinear, Observe, Tree } from "./causal_lm.ts"
+import type { Block, CausalLM, FoldableInputs, NamedLinear, Observe, Tree } from "./causal_lm.ts"
 
 // What GPT-2 and OPT share: learned positions, layer norm, biased linears, a two-layer network.
 
@@ -134,6 +134,24 @@ const blockStep = (
 
 type Blocks<A> = { readonly blocks: ReadonlyArray<Readonly<Record<string, A>>> }
 
+/** What precedes each linear, where it scales the linear's inputs one by one. */
+const foldableInputs = (anatomy: Anatomy): ReadonlyArray<FoldableInputs> => {
+  const { normBefore, attentionInputs, activation } = anatomy
+  const afterNorm = (linears: ReadonlyArray<string>, normName: string): FoldableInputs => ({
+    linears,
+    into: [normName, `${normName}Bias`],
+  })
+  return [
+    ...(normBefore ? [afterNorm(attentionInputs, "attentionNorm")] : []),
+    ...(attentionInputs.includes("value")
+      ? [{ linears: ["output"], into: ["value", "valueBias"] }]
+      : []),
+    ...(normBefore ? [afterNorm(["up"], "feedForwardNorm")] : []),
+    // max(x, 0) / s = max(x / s, 0).
+    ...(activation === "relu" ? [{ linears: ["down"], into: ["up", "upBias"] }] : []),
+  ]
+}
+
 const makeBlock = (anatomy: Anatomy, index: number): Block => {
   const names = [...anatomy.attentionInputs, "output", "up", "down"]
   const linears = names.map((name): NamedLinear => {
@@ -143,6 +161,7 @@ const makeBlock = (anatomy: Anatomy, index: number): Block => {
   return {
     index,
     linears,
+    foldable: foldableInputs(anatomy),
     signature: anatomy.family,
     parameters: (all) => ({ ...(all as Blocks<unknown>).blocks[index] }),
     replace: (all, own) => ({

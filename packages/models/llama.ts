@@ -3,7 +3,7 @@ import type { Device, HostArray } from "@espalier/tensor"
 import { DeviceArray, Program, Random, Spec, Tensor } from "@espalier/tensor"
 import type { CompileError } from "@espalier/tensor"
 import { Effect } from "effect"
-import type { Block, CausalLM, NamedLinear, Observe } from "./causal_lm.ts"
+import type { Block, CausalLM, FoldableInputs, NamedLinear, Observe } from "./causal_lm.ts"
 import type { LlamaConfig } from "./llama_config.ts"
 import { headDimension, keyValueDimension } from "./llama_config.ts"
 import { rotaryFrequencies, rotaryTables } from "./llama_rotary.ts"
@@ -98,6 +98,17 @@ const blockStep = (
   }
 }
 
+/** What precedes each linear, where it scales the linear's inputs one by one. */
+const foldableInputs = (config: LlamaConfig): ReadonlyArray<FoldableInputs> => [
+  { linears: ["query", "key", "value"], into: ["attentionNorm"] },
+  // Otherwise several heads of the input come from one row of `value`.
+  ...(config.heads === config.keyValueHeads
+    ? [{ linears: ["output"], into: ["value", ...(config.attentionBias ? ["valueBias"] : [])] }]
+    : []),
+  { linears: ["gate", "up"], into: ["feedForwardNorm"] },
+  { linears: ["down"], into: ["up"] },
+]
+
 const makeBlock = (config: LlamaConfig, index: number): Block => {
   const shapes = llamaParameterShapes(config).blocks[index]
   const linears = linearNames.map((name): NamedLinear => ({
@@ -109,6 +120,7 @@ const makeBlock = (config: LlamaConfig, index: number): Block => {
   return {
     index,
     linears,
+    foldable: foldableInputs(config),
     signature: "llama",
     parameters: (all) => ({ ...(all as All).blocks[index] }),
     replace: (all, own) => ({

@@ -4,7 +4,7 @@
  * @module
  */
 export { countParameters, forward, parameterSpecs } from "./causal_lm.ts"
-export type { Block, CausalLM, NamedLinear, Observe } from "./causal_lm.ts"
+export type { Block, CausalLM, FoldableInputs, NamedLinear, Observe } from "./causal_lm.ts"
 export { ContextExceeded, generate, makeDecodeStep } from "./generate.ts"
 export type { DecodeInputs, GenerateError, GenerateOptions } from "./generate.ts"
 export { initializeLlama, makeLlama } from "./llama.ts"

@@ -31,14 +31,14 @@ export class ScaleUnderflow extends Schema.TaggedError<ScaleUnderflow>()("ScaleU
 
 const smallestNormal = 2 ** -126
 
-/** A grid over a range, in `f32` arithmetic. A group of zeros has any grid that holds 0. */
+/** A grid over a range. A group of zeros has any grid that holds 0. */
 const gridOfRange = (low: number, high: number, scheme: Scheme): GroupGrid => {
   const levels = levelsOf(scheme)
   const half = (levels + 1) / 2
   if (low === 0 && high === 0) return { scale: 1, zero: scheme.symmetric ? half : 0 }
   const most = Math.max(-low, high)
   const [from, to] = scheme.symmetric ? [-most, most] : [low, high]
-  const scale = Math.fround(Math.fround(to - from) / levels)
+  const scale = Math.fround((to - from) / levels)
   if (scheme.symmetric) return { scale, zero: half }
   return { scale, zero: clampCode(roundToEven(Math.fround(-from / scale)), levels) }
 }
@@ -63,7 +63,7 @@ const lossOf = (weights: Float32Array, grid: GroupGrid, levels: number): number 
 
 /**
  * The grid of one group: over its range with 0 in it (`min-max`), or over the share of this range, from
- * 1 down to 0.2 in hundredths, that loses least by Σ |ŵ − w|^2.4 (`mse`).
+ * 1 down to above 0.2 in hundredths, that loses least by Σ |ŵ − w|^2.4 (`mse`).
  *
  * Source: Frantar et al. 2023, "GPTQ", and its code: `Quantizer.find_params`.
  */

@@ -14,8 +14,8 @@ import type { ScaleUnderflow } from "./grid.ts"
 import { overallBits } from "./quantize.ts"
 import type { QuantizedWeight } from "./quantized_weight.ts"
 import { bitsPerWeight, dequantize, floatsOf } from "./quantized_weight.ts"
-import type { GroupWidthMismatch, Scheme } from "./scheme.ts"
-import { checkGroup, groupCount, levelsOf } from "./scheme.ts"
+import type { GroupWidthMismatch, InvalidScheme, Scheme } from "./scheme.ts"
+import { checkGroup, checkScheme, groupCount, levelsOf } from "./scheme.ts"
 
 type T = Tensor.Tensor
 type Host = HostArray.HostArray
@@ -258,7 +258,7 @@ const finishLinear = Effect.fnUntraced(function* (
  * integers. Everything else of the model stays as it is. Goes on from the last checkpoint where there
  * is a store for them.
  *
- * Fails with `GroupWidthMismatch` and `ScaleUnderflow` before anything runs, and with `NonFinite` where
+ * Fails with `InvalidScheme`, `GroupWidthMismatch` and `ScaleUnderflow` before anything runs, and with `NonFinite` where
  * the loss diverges.
  */
 export const trainQuantized = Effect.fn("trainQuantized")(function* (
@@ -267,9 +267,11 @@ export const trainQuantized = Effect.fn("trainQuantized")(function* (
   options: QatOptions,
 ): Effect.fn.Return<
   QatResult,
-  GroupWidthMismatch | ScaleUnderflow | TrainError | CompileError,
+  InvalidScheme | GroupWidthMismatch | ScaleUnderflow | TrainError | CompileError,
   Device | Scope.Scope
 > {
+  const invalid = checkScheme(options.scheme)
+  if (invalid !== undefined) return yield* invalid
   const { scheme, windows, steps = 300, batch = 8, learningRate = 3e-3, seed = 0 } = options
   const linears = linearsOf(model)
   const frozen = yield* startOf(model, options)

@@ -10,8 +10,8 @@ import type { ScaleUnderflow } from "./grid.ts"
 import type { QuantizedWeight } from "./quantized_weight.ts"
 import { bitsPerWeight, dequantize } from "./quantized_weight.ts"
 import type { QuantizeError, Quantizer } from "./quantizer.ts"
-import type { GroupWidthMismatch, Scheme } from "./scheme.ts"
-import { checkGroup } from "./scheme.ts"
+import type { GroupWidthMismatch, InvalidScheme, Scheme } from "./scheme.ts"
+import { checkGroup, checkScheme } from "./scheme.ts"
 
 /** A method that looks at what layers are given was given no text. */
 export class CalibrationMissing extends Schema.TaggedError<CalibrationMissing>()(
@@ -68,17 +68,20 @@ const noCheckpoints: CheckpointStore = {
   clear: () => Effect.void,
 }
 
-const requireGroups = (
+/** The first problem with a scheme, or with it in one of the linears of a model. */
+const findProblem = (
   model: CausalLM,
+  { check }: Quantizer,
   scheme: Scheme,
-): Effect.Effect<void, GroupWidthMismatch> => {
-  for (const { linears } of model.blocks) {
-    for (const { path, shape } of linears) {
-      const problem = checkGroup(scheme, path, shape[1])
-      if (problem !== undefined) return Effect.fail(problem)
-    }
+): InvalidScheme | GroupWidthMismatch | undefined => {
+  const problem = checkScheme(scheme)
+  if (problem !== undefined) return problem
+  for (const linear of model.blocks.flatMap(({ linears }) => linears)) {
+    const { path, shape } = linear
+    const mismatch = checkGroup(scheme, path, shape[1]) ?? check?.(linear, scheme)
+    if (mismatch !== undefined) return mismatch
   }
-  return Effect.void
+  return undefined
 }
 
 /**
@@ -94,20 +97,22 @@ export const quantizeStore = Effect.fn("quantizeStore")(function* <E, R>(
   },
 ): Effect.fn.Return<
   ReadonlyArray<LayerReport>,
-  GroupWidthMismatch | CalibrationMissing | WalkError | QuantizeError | E,
+  InvalidScheme | GroupWidthMismatch | CalibrationMissing | WalkError | QuantizeError | E,
   Device | R | Scope.Scope
 > {
   const { scheme, windows = [], batch, quantized } = options
-  yield* requireGroups(model, scheme)
+  const problem = findProblem(model, quantizer, scheme)
+  if (problem !== undefined) return yield* problem
   if (windows.length === 0 && quantizer.statistic !== nothing) {
     const hint = "Give token windows of ordinary text: `windows`."
     return yield* new CalibrationMissing({ method: quantizer.name, hint })
   }
-  const { name, statistic, factorOnly = false } = quantizer
+  const { name, statistic, factorOnly = false, scaleInputs } = quantizer
   const method: LinearMethod<ScaleUnderflow> = {
     name,
     statistic,
     factorOnly,
+    ...(scaleInputs === undefined ? {} : { scaleInputs: scaleInputs(scheme) }),
     change: (problem) =>
       Effect.map(quantizer.quantize({ ...problem, scheme }), (weight) => {
         quantized(problem.linear, weight)
@@ -127,11 +132,11 @@ export const quantizeStore = Effect.fn("quantizeStore")(function* <E, R>(
 })
 
 /**
- * Quantises every linear of every block of a model in memory; embeddings, gains and head stay. The
- * quantised block's outputs calibrate the next one.
+ * Quantises every linear of every block of a model in memory; everything else stays, but for the gains
+ * and biases that take up the scales of AWQ. The quantised block's outputs calibrate the next one.
  *
- * Fails with `GroupWidthMismatch` before anything runs, and with `ScaleUnderflow` where weights are too
- * small for a scale. Throws a `RangeError` where windows differ in length.
+ * Fails with `InvalidScheme` and `GroupWidthMismatch` before anything runs, and with `ScaleUnderflow`
+ * where weights are too small for a scale. Throws a `RangeError` where windows differ in length.
  *
  * @example
  * ```ts
@@ -159,7 +164,7 @@ export const quantize = Effect.fn("quantize")(function* (
   options: QuantizeOptions,
 ): Effect.fn.Return<
   Quantized,
-  GroupWidthMismatch | CalibrationMissing | WalkError | QuantizeError,
+  InvalidScheme | GroupWidthMismatch | CalibrationMissing | WalkError | QuantizeError,
   Device | Scope.Scope
 > {
   const weights = new Map<string, QuantizedWeight>()

@@ -1,3 +1,4 @@
+import type { QuantizedMatrix } from "@espalier/models"
 import { HostArray } from "@espalier/tensor"
 import type { Scheme } from "./scheme.ts"
 import { groupCount, groupWidth } from "./scheme.ts"
@@ -53,3 +54,33 @@ export const bitsPerWeight = ({
 /** The numbers of a weight as `f32`. */
 export const floatsOf = ({ data }: HostArray.HostArray): Float32Array =>
   data instanceof Float32Array ? data : Float32Array.from(data)
+
+/**
+ * The same weight as the file formats of `@espalier/models` take it.
+ *
+ * @example
+ * ```ts
+ * import { writeGgufModel } from "@espalier/models"
+ * import type { Quantized } from "@espalier/quantization"
+ * import { matrixOf } from "@espalier/quantization"
+ *
+ * const write = ({ model, weights }: Quantized) => {
+ *   const quantized = new Map([...weights].map(([path, weight]) => [path, matrixOf(weight)]))
+ *   return writeGgufModel("model.gguf", model, { quantized })
+ * }
+ * ```
+ */
+export const matrixOf = ({
+  shape,
+  scheme,
+  codes,
+  scales,
+  zeros,
+}: QuantizedWeight): QuantizedMatrix => ({
+  shape,
+  bits: scheme.bits,
+  groupSize: groupWidth(scheme, shape[1]),
+  codes,
+  scales,
+  zeroPoints: zeros,
+})

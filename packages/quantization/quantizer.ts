@@ -1,9 +1,10 @@
-import type { LinearProblem, MethodError, Statistic } from "@espalier/calibration"
+import type { LinearProblem, MethodError, ScaleInputs, Statistic } from "@espalier/calibration"
+import type { NamedLinear } from "@espalier/models"
 import type { Device } from "@espalier/tensor"
 import type { Effect, Scope } from "effect"
 import type { ScaleUnderflow } from "./grid.ts"
 import type { QuantizedWeight } from "./quantized_weight.ts"
-import type { Scheme } from "./scheme.ts"
+import type { GroupWidthMismatch, Scheme } from "./scheme.ts"
 
 /** One linear that is to be quantised. */
 export interface LayerProblem extends LinearProblem {
@@ -21,6 +22,10 @@ export interface Quantizer {
   readonly statistic: Statistic
   /** Needs of a Hessian its factor for one damping and nothing else, so that it may be written over. */
   readonly factorOnly?: boolean
+  /** The problem with a linear, if there is one: asked of all linears before anything runs. */
+  readonly check?: (linear: NamedLinear, scheme: Scheme) => GroupWidthMismatch | undefined
+  /** First scales inputs for a scheme, where something before them in the block can take it up. */
+  readonly scaleInputs?: (scheme: Scheme) => ScaleInputs
   readonly quantize: (
     problem: LayerProblem,
   ) => Effect.Effect<QuantizedWeight, QuantizeError, Device | Scope.Scope>

@@ -1,10 +1,13 @@
-import { Schema } from "effect"
+import { Effect, Schema } from "effect"
+
+const allBits = [2, 3, 4, 8] as const
+const groupWidths = [32, 64, 128] as const
 
 /** Bits of a code. */
-export type Bits = 2 | 3 | 4 | 8
+export type Bits = (typeof allBits)[number]
 
 /** Inputs of an output that share scale and zero point: all of them, or so many that follow each other. */
-export type GroupSize = "channel" | 32 | 64 | 128
+export type GroupSize = "channel" | (typeof groupWidths)[number]
 
 /** A uniform integer grid for weights. */
 export interface Scheme {
@@ -12,6 +15,51 @@ export interface Scheme {
   readonly group: GroupSize
   /** The range reaches as far below 0 as above, and the zero point is 2^(bits − 1). */
   readonly symmetric: boolean
+}
+
+/** A scheme as files have it: `{ bits: 4 }`, `{ bits: 3, group: 128, symmetric: true }`. */
+export const SchemeInput = Schema.Struct({
+  bits: Schema.Literals(allBits),
+  group: Schema.Literals(["channel", ...groupWidths]).pipe(
+    Schema.withDecodingDefaultKey(Effect.succeed("channel" as const)),
+  ),
+  symmetric: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(false))),
+})
+
+/** Bits or a group that there are not. */
+export class InvalidScheme extends Schema.TaggedError<InvalidScheme>()("InvalidScheme", {
+  option: Schema.Literals(["bits", "group", "symmetric"]),
+  found: Schema.String,
+  hint: Schema.String,
+}) {
+  override get message(): string {
+    return `${this.option} ${this.found} cannot be had. ${this.hint}`
+  }
+}
+
+/**
+ * The problem with a scheme that types have not seen, if there is one.
+ *
+ * @example
+ * ```ts
+ * import { checkScheme } from "@espalier/quantization"
+ *
+ * const problem = checkScheme({ bits: 9, group: "channel", symmetric: false })
+ * console.log(problem?.message) // bits 9 cannot be had. Take 2, 3, 4 or 8.
+ * ```
+ */
+export const checkScheme = (
+  scheme: Readonly<Record<keyof Scheme, unknown>>,
+): InvalidScheme | undefined => {
+  const { bits, group, symmetric } = scheme
+  const not = (option: keyof Scheme, hint: string) =>
+    new InvalidScheme({ option, found: String(scheme[option]), hint })
+  if (!allBits.some((each) => each === bits)) return not("bits", "Take 2, 3, 4 or 8.")
+  if (group !== "channel" && !groupWidths.some((each) => each === group)) {
+    return not("group", 'Take "channel", 32, 64 or 128.')
+  }
+  if (typeof symmetric !== "boolean") return not("symmetric", "Take true or false.")
+  return undefined
 }
 
 /** The largest code: 2^bits − 1. */
@@ -46,6 +94,7 @@ export const checkGroup = (
   width: number,
 ): GroupWidthMismatch | undefined => {
   if (group === "channel" || width % group === 0) return undefined
-  const hint = "Quantise per channel, or in smaller groups."
+  const fits = groupWidths.findLast((each) => width % each === 0)
+  const hint = `Quantise per channel${fits === undefined ? "" : `, or in groups of ${fits}`}.`
   return new GroupWidthMismatch({ tensor, width, group, hint })
 }
