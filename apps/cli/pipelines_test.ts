@@ -56,6 +56,52 @@ describe("pipelines/prune-stories.yaml", () => {
   })
 })
 
+describe("pipelines/quantize-stories.yaml", () => {
+  it(
+    "quantises stories260K as the independent implementation did",
+    { timeout: 240_000 },
+    async (context) => {
+      if (withoutData !== undefined) return context.skip(withoutData)
+      const place = makeFolder("real")
+      try {
+        const file = `${folder}/quantize-stories.yaml`
+        const common = ["--json", "--device", "wasm", "--data", dataFolder]
+        // Training takes minutes, and is measured where it is implemented.
+        const briefly = [3, 2].flatMap((bits) => ["--set", `steps.dl-qat-${bits}.steps=2`])
+        const store = ["--store", place.at("store")]
+        const { code, out, error } = await place.espalier([
+          "run",
+          file,
+          ...common,
+          ...briefly,
+          ...store,
+        ])
+        assert.strictEqual(code, 0, error)
+        const { steps } = JSON.parse(out) as RunRecord
+        const found = (id: string) => Number(steps[`${id}-perplexity`].metrics.perplexity)
+        // Perplexities of an independent PyTorch implementation of the same protocol.
+        const expected: ReadonlyArray<readonly [string, number]> = [
+          ["rtn-8", 4.8307],
+          ["rtn-4", 5.4076],
+          ["rtn-3", 12.7251],
+          ["gptq-4", 5.2006],
+          ["gptq-3", 8.2896],
+        ]
+        for (const [id, perplexity] of expected) {
+          assert.closeTo(found(id) / perplexity, 1, 1e-2, id)
+        }
+        assert.isBelow(found("gptq-mse-3"), found("gptq-3"))
+        assert.isBelow(found("gptq-mse-2"), found("gptq-2"))
+        // 16 bits of scale and 3 of zero point for rows of 64, and of 172 in one matrix of seven.
+        assert.closeTo(Number(steps["rtn-3-perplexity"].metrics.bitsPerWeight), 3.2516, 1e-4)
+        assert.isAtMost(Number(steps["dl-qat-3"].metrics.trainedShare), 0.08)
+      } finally {
+        place.remove()
+      }
+    },
+  )
+})
+
 layer(NodeServices.layer)("the ready-made pipelines", (it) => {
   it.effect("are all there", () =>
     Effect.sync(() => assert.includeMembers(files, ["demo.yaml", "prune-stories.yaml"])),

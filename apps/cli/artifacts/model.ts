@@ -15,19 +15,24 @@ import {
 import type { Files } from "@espalier/pipeline"
 import { ArtifactType } from "@espalier/pipeline"
 import { Effect, Result } from "effect"
+import type { QuantizedWeights } from "./quantized_weights.ts"
+import { decodeQuantizedWeights, encodeQuantizedWeights } from "./quantized_weights.ts"
 
 /** A language model and the tokenizer it was trained with. */
 export interface ModelValue {
   readonly model: CausalLM
   readonly tokenizer: Tokenizer
+  /** The codes that weights of the model stand for. Whoever changes these weights leaves them out. */
+  readonly quantized?: QuantizedWeights
 }
 
 const tokenizerNames = ["tokenizer.bin", "tokenizer.json"] as const
 
-/** The files of a model in the Hugging Face layout, plus the tokenizer's own file. */
+/** The files of a model in the Hugging Face layout, plus the tokenizer's own file, plus its codes. */
 export const encodeModel = ({
   model,
   tokenizer,
+  quantized,
 }: ModelValue): Result.Result<Files, UnsupportedFamily> =>
   Result.gen(function* () {
     const tokens = {
@@ -40,6 +45,7 @@ export const encodeModel = ({
       "model.safetensors": encodeSafetensors(yield* toHuggingFace(model), { format: "pt" }),
       [tokenizerFileName(tokenizer)]: encodeTokenizer(tokenizer),
       ...(config === undefined ? {} : { "tokenizer_config.json": config }),
+      ...(quantized === undefined ? {} : encodeQuantizedWeights(quantized)),
     }
   })
 
@@ -70,7 +76,12 @@ export const decodeModel = Effect.fnUntraced(function* (files: Files, path: stri
   const tokenizer = yield* Effect.fromResult(
     decodeTokenizer(bytes, `${path}/${name}`, { config: files["tokenizer_config.json"] }),
   )
-  const value: ModelValue = { model, tokenizer }
+  const quantized = yield* Effect.fromResult(decodeQuantizedWeights(files, path))
+  const value: ModelValue = {
+    model,
+    tokenizer,
+    ...(quantized === undefined ? {} : { quantized }),
+  }
   return value
 })
 

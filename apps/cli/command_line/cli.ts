@@ -54,7 +54,7 @@ export const makeCli = <R>(
   further: ReadonlyArray<FurtherCommand> = [],
 ) => {
   const root = Command.make("espalier").pipe(
-    Command.withDescription("Train, prune and evaluate language models from pipelines"),
+    Command.withDescription("Train, prune, quantise and evaluate language models from pipelines"),
     Command.withSubcommands([
       makeRunCommand(application),
       makePlanCommand(application),

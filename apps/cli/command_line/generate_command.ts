@@ -15,7 +15,7 @@ const optional = (name: string, description: string) =>
 const flags = {
   model: Flag.String("model").pipe(
     Flag.withDescription(
-      "a llama2.c checkpoint, or a folder in the Hugging Face layout; data:… is in the data folder",
+      "a llama2.c checkpoint, a GGUF file, or a folder in the Hugging Face layout; data:… is in the data folder",
     ),
   ),
   tokenizer: optional("tokenizer", "the tokenizer's file; a folder may hold its own"),

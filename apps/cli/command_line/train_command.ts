@@ -1,4 +1,3 @@
-import { CheckpointExists, CheckpointFileError } from "@espalier/models"
 import { canonicalJson, PipelineDevice, sha256, Store } from "@espalier/pipeline"
 import { Checkpoint, Notices } from "@espalier/runtime"
 import type { HostArray } from "@espalier/tensor"
@@ -17,6 +16,7 @@ import { tellWork } from "./tell_work.ts"
 import { writeOut } from "./terminal.ts"
 import { trainFlags } from "./train_flags.ts"
 import { given, readTexts, startModel, usualWindow } from "./train_inputs.ts"
+import { refuseExisting, unwritable, writeFolder } from "./write_folder.ts"
 
 /** A hash over a model: its structure, its numbers, its tokenizer. */
 const fingerprint = ({ model, tokenizer }: ModelValue): string => {
@@ -28,32 +28,12 @@ const fingerprint = ({ model, tokenizer }: ModelValue): string => {
   return hash.update(tokenizer.toBytes()).digest("hex")
 }
 
-/** What a person hears where the results cannot be kept. */
-const unwritable = (path: string) => (error: { readonly message: string }) =>
-  new CheckpointFileError({
-    path,
-    operation: "write",
-    detail: error.message,
-    hint: "Check the rights of the folder and the space on the disk.",
-  })
-
 /** Writes the model's folder beside the checkpoint, and gives it its name when all of it is there. */
 const writeModel = Effect.fnUntraced(function* (value: ModelValue, partial: string, final: string) {
   const fileSystem = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const files = yield* Effect.fromResult(encodeModel(value))
-  const folder = path.join(partial, "model")
-  const write = Effect.gen(function* () {
-    yield* fileSystem.remove(folder, { recursive: true, force: true })
-    yield* fileSystem.makeDirectory(folder, { recursive: true })
-    for (const [name, bytes] of Object.entries(files)) {
-      const file = yield* fileSystem.open(path.join(folder, name), { flag: "w" })
-      yield* file.writeAll(bytes)
-      yield* file.sync
-    }
-    yield* fileSystem.rename(folder, final)
-  }).pipe(Effect.scoped)
-  yield* Effect.mapError(write, unwritable(final))
+  yield* writeFolder(files, path.join(partial, "model"), final)
   yield* Effect.ignore(fileSystem.remove(partial, { recursive: true, force: true }))
 })
 
@@ -80,14 +60,10 @@ export const trainCommand = Command.make(
   "train",
   trainFlags,
   Effect.fnUntraced(function* (flags) {
-    const fileSystem = yield* FileSystem.FileSystem
     const path = yield* Path.Path
     const final = path.resolve(flags.out)
     const partial = `${final}.partial`
-    if (yield* Effect.orElseSucceed(fileSystem.exists(final), () => false)) {
-      const hint = "Choose another folder, or remove it first."
-      return yield* new CheckpointExists({ path: final, hint })
-    }
+    yield* refuseExisting(final)
     const { text, evaluation } = yield* readTexts(flags)
     const { optimizer, schedule, accumulate, adapter, rank, precision } = flags
     const { batch, steps, seed, evaluateWindows, checkpointSeconds } = flags

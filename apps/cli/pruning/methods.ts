@@ -9,6 +9,7 @@ import {
   wanda,
 } from "@espalier/pruning"
 import { Effect, Schema } from "effect"
+import { Count, option, Penalty, Positive } from "../method_options.ts"
 
 /** A pruning method as the command line and pipelines offer it. */
 export interface PruneMethod {
@@ -20,15 +21,6 @@ export interface PruneMethod {
   readonly options: Schema.Struct.Fields
   readonly make: (options: never) => Pruner
 }
-
-const Count = Schema.Int.check(Schema.isGreaterThan(0))
-const Positive = Schema.Finite.check(Schema.isGreaterThan(0))
-const Penalty = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
-
-const option = <S extends Schema.Top & { readonly DecodingServices: never }>(
-  schema: S,
-  description: string,
-) => Schema.optionalKey(schema.annotate({ description }) as unknown as S)
 
 const mask = {
   mask: Schema.Literals(["wanda", "sparsegpt"])

@@ -4,6 +4,7 @@ import type { Platform } from "../command_line/application.ts"
 import { modelFineTune } from "./fine_tune.ts"
 import { modelLoad, modelPerplexity } from "./model.ts"
 import { pruneSteps } from "./prune.ts"
+import { quantizeSteps } from "./quantize.ts"
 import { reportSpread, reportTable } from "./report.ts"
 import { modelSelect } from "./select.ts"
 import { textStories, textStoryFloor } from "./stories.ts"
@@ -26,6 +27,7 @@ export const steps: ReadonlyArray<Step<Device | Platform>> = [
   modelPerplexity,
   modelZeroShot,
   ...pruneSteps,
+  ...quantizeSteps,
   modelSelect,
   reportSpread,
   reportTable,

@@ -50,8 +50,8 @@ export const pruneMetrics = ({ sparsity, layers }: Omit<Pruned, "model">) => {
   }
 }
 
-const result = (before: ModelValue, { model, ...counted }: Pruned) => ({
-  outputs: { model: { ...before, model } },
+const result = ({ tokenizer }: ModelValue, { model, ...counted }: Pruned) => ({
+  outputs: { model: { model, tokenizer } },
   metrics: pruneMetrics(counted),
 })
 

@@ -23,12 +23,16 @@ export const tinyStories = tellStories(1, 20).map(({ text }) => text)
  * multiple of 8, and it sees 32 tokens.
  */
 export const makeTinyModel = (
-  options: { readonly hiddenDimension?: number; readonly layers?: number } = {},
+  options: {
+    readonly dimension?: number
+    readonly hiddenDimension?: number
+    readonly layers?: number
+  } = {},
 ): ModelValue & { readonly model: Llama } => {
   const tokenizer = makeWordTokenizerFor(tinyStories)
   const config = Result.getOrThrow(
     makeLlamaConfig({
-      dimension: 8,
+      dimension: options.dimension ?? 8,
       hiddenDimension: options.hiddenDimension ?? 12,
       layers: options.layers ?? 2,
       heads: 2,
