@@ -83,15 +83,16 @@ export const dlQat = (options: DlQatOptions): QatMethod => {
 }
 
 /**
- * The largest rank with which {@link dlQat} trains no more than this share of the weights:
- * Σ (r · (in + out) + out · groups) / Σ in · out. At least 1.
+ * The largest rank with which a method trains no more than this share of the weights, at least 1. For
+ * {@link dlQat}, the default, the share is Σ (r · (in + out) + out · groups) / Σ in · out.
  */
 export const largestRank = (
   linears: ReadonlyArray<NamedLinear>,
   scheme: Scheme,
   trainableShare: number,
+  make: (rank: number) => QatMethod = (rank) => dlQat({ rank }),
 ): number => {
-  const shareOf = (rank: number) => trainedShareOf(dlQat({ rank }), linears, scheme)
+  const shareOf = (rank: number) => trainedShareOf(make(rank), linears, scheme)
   const narrowest = Math.min(...linears.flatMap(({ shape }) => shape))
   let rank = 1
   while (rank < narrowest && shareOf(rank + 1) <= trainableShare) rank++

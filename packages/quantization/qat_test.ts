@@ -215,6 +215,9 @@ describe("dlQat", () => {
     const scheme = { bits: 3, group: 128, symmetric: false } as const
     assert.strictEqual(largestRank(square, scheme, 0.0098), 4)
     assert.isAtMost(share(largestRank(square, scheme, 0.01), 128), 0.01)
+    // Without magnitudes there is room for more.
+    const alone = largestRank(square, scheme, 0.0098, (rank) => qLora({ rank }))
+    assert.strictEqual(alone, Math.floor((0.0098 * 4096) / 2))
   })
 })
 

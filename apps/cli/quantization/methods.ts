@@ -6,6 +6,8 @@ import {
   gptq,
   hqq,
   largestRank,
+  qaLora,
+  qLora,
   quantize,
   rtn,
   trainQuantized,
@@ -125,7 +127,7 @@ const train = Effect.fnUntraced(function* (
 ): Effect.fn.Return<QuantizedModel, QuantizeProblem, Device | Scope.Scope> {
   const { scheme, windows, batch, seed } = work
   const linears = model.blocks.flatMap((block) => block.linears)
-  const rank = hasRank ? (given ?? largestRank(linears, scheme, trainableShare)) : 0
+  const rank = hasRank ? (given ?? largestRank(linears, scheme, trainableShare, make)) : 0
   const trained = yield* trainQuantized(model, make(rank), {
     ...options,
     scheme,
@@ -236,5 +238,21 @@ export const quantizeMethods: ReadonlyArray<QuantizeMethod> = [
         options,
         part !== "magnitude",
       ),
+  }),
+  define({
+    name: "qlora",
+    description:
+      "Trains a change of low rank over rounded weights, and rounds again (QLoRA-style).",
+    reads: "training",
+    options: trainingOptions,
+    run: (model, work, options) => train(model, (rank) => qLora({ rank }), work, options),
+  }),
+  define({
+    name: "qa-lora",
+    description:
+      "Trains a change of low rank that goes into zero points (QA-LoRA); formats do not hold these.",
+    reads: "training",
+    options: trainingOptions,
+    run: (model, work, options) => train(model, (rank) => qaLora({ rank }), work, options),
   }),
 ]
