@@ -306,6 +306,7 @@ export const trainQuantized = Effect.fn("trainQuantized")(function* (
       floor: 0,
     }),
     steps,
+    items: { count: batch * windows[0].length, unit: "tokens" },
   })
   const programs = yield* makePrograms
   const finished = new Map<string, FinishedLinear>()
