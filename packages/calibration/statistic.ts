@@ -11,8 +11,8 @@ export interface Accumulator {
 }
 
 /**
- * What is gathered from the inputs of a linear, batch by batch, on the device. Every accumulator is
- * added to by itself: beside all of them there is only one twice at a time.
+ * What is gathered from the inputs of a linear, batch by batch, on the device. Every accumulator is a
+ * sum of its own, so that not all of them need be there twice at any time.
  */
 export interface Statistic {
   readonly name: string
