@@ -4,7 +4,7 @@ import type { Device, HostArray } from "@espalier/tensor"
 import type { Scope } from "effect"
 import { Effect } from "effect"
 import type { BlockParameters, BlockStore } from "./block_store.ts"
-import { checkParameters } from "./errors.ts"
+import { CalibrationMissing, checkParameters } from "./errors.ts"
 import { hessianOfInputs } from "./hessian.ts"
 import { layerError } from "./layer_error.ts"
 import type { LayerInputs, MethodError } from "./layer_inputs.ts"
@@ -14,6 +14,7 @@ import { makePrograms } from "./programs.ts"
 import type { ScaleInputs } from "./scale_inputs.ts"
 import { scaleBlock } from "./scale_inputs.ts"
 import type { Statistic } from "./statistic.ts"
+import { nothing } from "./statistic.ts"
 import type { BlockBatch, BlockInputs, BlockVisit, WalkError } from "./walk_blocks.ts"
 import { walkStore } from "./walk_blocks.ts"
 
@@ -183,7 +184,8 @@ const changeBlock = Effect.fnUntraced(function* <A, F, E, R>(
 /**
  * Changes every linear of every block of a model in a {@link BlockStore}, one block at a time, from and
  * to wherever the store keeps them; a changed block's outputs calibrate the next one. Goes on after the
- * blocks that the store has finished. Of `model`, only the structure is used.
+ * blocks that the store has finished. Of `model`, only the structure is used. Fails with
+ * {@link CalibrationMissing} where a method needs windows and there are none.
  */
 export const changeLinears = Effect.fn("changeLinears")(function* <A extends object, F, E, R>(
   model: CausalLM,
@@ -192,10 +194,15 @@ export const changeLinears = Effect.fn("changeLinears")(function* <A extends obj
   options: ChangeOptions<A>,
 ): Effect.fn.Return<
   ReadonlyArray<A & LinearReport>,
-  WalkError | MethodError | E | F,
+  CalibrationMissing | WalkError | MethodError | E | F,
   Device | R | Scope.Scope
 > {
   const { describe, windows, batch } = options
+  const needsText = method.refine !== undefined || method.statistic !== nothing
+  if (windows.length === 0 && needsText) {
+    const hint = "Give token windows of ordinary text: `windows`."
+    return yield* new CalibrationMissing({ method: method.name, hint })
+  }
   const programs = yield* makePrograms
   const reports: Array<A & LinearReport> = []
   for (const block of model.blocks.slice(0, store.done)) {

@@ -33,6 +33,16 @@ export class TokenOutOfRange extends Schema.TaggedError<TokenOutOfRange>()("Toke
   }
 }
 
+/** A method that looks at what layers are given was given no text. */
+export class CalibrationMissing extends Schema.TaggedError<CalibrationMissing>()(
+  "CalibrationMissing",
+  { method: Schema.String, hint: Schema.String },
+) {
+  override get message(): string {
+    return `${this.method} needs a text to calibrate on`
+  }
+}
+
 const countNonFinite = (values: ArrayLike<number>): number => {
   let count = 0
   for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) count++

@@ -15,7 +15,13 @@ export type {
   LinearReport,
 } from "./change_linears.ts"
 export { makeCheckpointStore } from "./checkpoint_store.ts"
-export { checkActivations, checkParameters, NonFiniteValues, TokenOutOfRange } from "./errors.ts"
+export {
+  CalibrationMissing,
+  checkActivations,
+  checkParameters,
+  NonFiniteValues,
+  TokenOutOfRange,
+} from "./errors.ts"
 export { makeGatherer } from "./gatherer.ts"
 export type { Gatherer } from "./gatherer.ts"
 export { diagonalOf, fullHessian, hessianOfInputs, readHessian } from "./hessian.ts"

@@ -76,8 +76,8 @@ const lengthsOf = ({ shape, data }: HostArray.HostArray): HostArray.HostArray =>
   return HostArray.make([rows], lengths)
 }
 
-/** Even in ±1/√inputs, as the first weights of a linear are in PyTorch and of A in its LoRA. */
-const firstA = (rank: number, inputs: number, seed: number): HostArray.HostArray => {
+/** The first A [rank, inputs] of a change of low rank: even in ±1/√inputs, as in PyTorch's linears and LoRA. */
+export const firstLowRankA = (rank: number, inputs: number, seed: number): HostArray.HostArray => {
   const random = makeRandom(seed)
   const bound = 1 / Math.sqrt(inputs)
   const draw = () => bound * (random.below(2 ** 24) / 2 ** 23 - 1)
@@ -174,7 +174,7 @@ export const makeLowRank = (
     const own = block.parameters(model.parameters) as Readonly<Record<string, HostArray.HostArray>>
     return chosen.map(({ name, path, shape: [outputs, inputs] }) => {
       const linear: LowRankLinear<HostArray.HostArray> = {
-        a: firstA(rank, inputs, streams++),
+        a: firstLowRankA(rank, inputs, streams++),
         b: HostArray.zeros([outputs, rank]),
         ...(kind === "dora" ? { magnitude: lengthsOf(own[name]) } : {}),
       }

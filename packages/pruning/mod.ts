@@ -53,7 +53,8 @@ export {
   unpackTwoOfFour,
 } from "./packed_two_of_four.ts"
 export type { PackedTwoOfFour } from "./packed_two_of_four.ts"
-export { CalibrationMissing, prune, pruneStore } from "./prune.ts"
+export { CalibrationMissing } from "@espalier/calibration"
+export { prune, pruneStore } from "./prune.ts"
 export type { PruneOptions } from "./prune.ts"
 export type { BlockProblem, LayerProblem, PruneError, Pruner } from "./pruner.ts"
 export { countSparsity, overallSparsity } from "./report.ts"

@@ -1,23 +1,13 @@
-import type { BlockStore, LinearMethod, WalkError } from "@espalier/calibration"
-import { changeLinears, makeMemoryStore, nothing } from "@espalier/calibration"
+import type { BlockStore, CalibrationMissing, LinearMethod, WalkError } from "@espalier/calibration"
+import { changeLinears, makeMemoryStore } from "@espalier/calibration"
 import type { CausalLM, NamedLinear } from "@espalier/models"
 import type { Device } from "@espalier/tensor"
 import type { Scope } from "effect"
-import { Effect, Schema } from "effect"
+import { Effect } from "effect"
 import type { PruneError, Pruner } from "./pruner.ts"
 import type { LayerReport, Pruned } from "./report.ts"
 import { countZeros, requireWidths, summarize } from "./report.ts"
 import type { Sparsity, SparsityWidthMismatch } from "./sparsity.ts"
-
-/** A method that looks at what layers are given was given no text. */
-export class CalibrationMissing extends Schema.TaggedError<CalibrationMissing>()(
-  "CalibrationMissing",
-  { method: Schema.String, hint: Schema.String },
-) {
-  override get message(): string {
-    return `${this.method} needs a text to calibrate on`
-  }
-}
 
 /** Options of {@link prune} and {@link pruneStore}. */
 export interface PruneOptions {
@@ -63,11 +53,6 @@ export const pruneStore = Effect.fn("pruneStore")(function* <E, R>(
   const { sparsity, windows = [], batch } = options
   const sparsityOf = options.sparsityOf ?? (() => sparsity)
   yield* requireWidths(model, sparsityOf)
-  const needsText = pruner.refine !== undefined || pruner.statistic !== nothing
-  if (windows.length === 0 && needsText) {
-    const hint = "Give token windows of ordinary text: `windows`."
-    return yield* new CalibrationMissing({ method: pruner.name, hint })
-  }
   return yield* changeLinears(model, store, methodOf(pruner, sparsityOf), {
     describe: ({ path }, weight) => countZeros(path, weight),
     windows,

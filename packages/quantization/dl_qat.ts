@@ -1,5 +1,5 @@
 import type { NamedLinear } from "@espalier/models"
-import { makeRandom } from "@espalier/models"
+import { firstLowRankA } from "@espalier/models"
 import { HostArray, Tensor } from "@espalier/tensor"
 import { fakeQuantize, tracedCodes } from "./fake_quantize.ts"
 import type { QatMethod, TracedLinear } from "./qat.ts"
@@ -19,14 +19,6 @@ export interface DlQatOptions {
   readonly magnitude?: boolean
   /** How much faster than A and B the magnitudes are trained; 10. */
   readonly magnitudeRate?: number
-}
-
-/** Even in ±1/√inputs, as A is at first in LoRA. */
-export const firstA = (rank: number, inputs: number, seed: number): HostArray.HostArray => {
-  const random = makeRandom(seed >>> 0)
-  const bound = 1 / Math.sqrt(inputs)
-  const draw = () => bound * (random.below(2 ** 24) / 2 ** 23 - 1)
-  return HostArray.make([rank, inputs], Float32Array.from({ length: rank * inputs }, draw))
 }
 
 /** W + (alpha / rank) · B · A; W where there is no rank. */
@@ -62,7 +54,9 @@ export const dlQat = (options: DlQatOptions): QatMethod => {
             ),
           }
         : {}),
-      ...(rank === 0 ? {} : { a: firstA(rank, inputs, seed), b: HostArray.zeros([outputs, rank]) }),
+      ...(rank === 0
+        ? {}
+        : { a: firstLowRankA(rank, inputs, seed), b: HostArray.zeros([outputs, rank]) }),
     }),
     rateOf: (name) => (name === "m" ? magnitudeRate : 1),
     weight: (linear) => {

@@ -107,12 +107,17 @@ export const trainedShareOf = (
   linears: ReadonlyArray<NamedLinear>,
   scheme: Scheme,
 ): number => {
-  let [trained, all] = [0, 0]
-  for (const linear of linears) {
-    all += linear.shape[0] * linear.shape[1]
-    for (const { data } of Object.values(method.initial(linear, scheme, 0))) trained += data.length
+  const counts = new Map<string, number>()
+  // Linears of one shape are alike: first values need not be drawn for each of them.
+  const countOf = (linear: NamedLinear): number => {
+    const key = linear.shape.join("x")
+    const arrays = () => Object.values(method.initial(linear, scheme, 0))
+    const count = counts.get(key) ?? arrays().reduce((sum, { data }) => sum + data.length, 0)
+    counts.set(key, count)
+    return count
   }
-  return trained / all
+  const trained = linears.reduce((sum, linear) => sum + countOf(linear), 0)
+  return trained / linears.reduce((sum, { shape }) => sum + shape[0] * shape[1], 0)
 }
 
 /** Windows in an order that is drawn anew for every pass over all of them. */

@@ -1,5 +1,6 @@
+import { firstLowRankA } from "@espalier/models"
 import { HostArray, Tensor } from "@espalier/tensor"
-import { changedWeight, firstA } from "./dl_qat.ts"
+import { changedWeight } from "./dl_qat.ts"
 import { fakeQuantize, tracedCodes, tracedRange } from "./fake_quantize.ts"
 import type { QatMethod } from "./qat.ts"
 import type { Scheme } from "./scheme.ts"
@@ -22,7 +23,7 @@ export interface LowRankBaselineOptions {
 export const qLora = ({ rank, alpha = rank }: LowRankBaselineOptions): QatMethod => ({
   name: "qlora",
   initial: ({ shape: [outputs, inputs] }, _, seed) => ({
-    a: firstA(rank, inputs, seed),
+    a: firstLowRankA(rank, inputs, seed),
     b: HostArray.zeros([outputs, rank]),
   }),
   weight: ({ frozen, trained, scheme }) => {
@@ -56,7 +57,7 @@ export const qaLora = ({ rank, alpha = rank }: LowRankBaselineOptions): QatMetho
   return {
     name: "qa-lora",
     initial: ({ shape: [outputs, inputs] }, scheme, seed) => ({
-      a: firstA(rank, groupCount(scheme, inputs), seed),
+      a: firstLowRankA(rank, groupCount(scheme, inputs), seed),
       b: HostArray.zeros([outputs, rank]),
     }),
     weight: ({ frozen, trained, scheme }) => {

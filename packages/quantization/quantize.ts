@@ -1,27 +1,23 @@
-import type { BlockStore, LinearMethod, LinearReport, WalkError } from "@espalier/calibration"
-import { changeLinears, makeMemoryStore, nothing } from "@espalier/calibration"
+import type {
+  BlockStore,
+  CalibrationMissing,
+  LinearMethod,
+  LinearReport,
+  WalkError,
+} from "@espalier/calibration"
+import { changeLinears, makeMemoryStore } from "@espalier/calibration"
 import type { CausalLM, NamedLinear } from "@espalier/models"
 import type { CheckpointStore } from "@espalier/runtime"
 import { Checkpoint } from "@espalier/runtime"
 import type { Device } from "@espalier/tensor"
 import type { Scope } from "effect"
-import { Effect, Schema } from "effect"
+import { Effect } from "effect"
 import type { ScaleUnderflow } from "./grid.ts"
 import type { QuantizedWeight } from "./quantized_weight.ts"
 import { bitsPerWeight, dequantize } from "./quantized_weight.ts"
 import type { QuantizeError, Quantizer } from "./quantizer.ts"
 import type { GroupWidthMismatch, InvalidScheme, Scheme } from "./scheme.ts"
 import { checkGroup, checkScheme } from "./scheme.ts"
-
-/** A method that looks at what layers are given was given no text. */
-export class CalibrationMissing extends Schema.TaggedError<CalibrationMissing>()(
-  "CalibrationMissing",
-  { method: Schema.String, hint: Schema.String },
-) {
-  override get message(): string {
-    return `${this.method} needs a text to calibrate on`
-  }
-}
 
 /** Options of {@link quantize} and {@link quantizeStore}. */
 export interface QuantizeOptions {
@@ -103,10 +99,6 @@ export const quantizeStore = Effect.fn("quantizeStore")(function* <E, R>(
   const { scheme, windows = [], batch, quantized } = options
   const problem = findProblem(model, quantizer, scheme)
   if (problem !== undefined) return yield* problem
-  if (windows.length === 0 && quantizer.statistic !== nothing) {
-    const hint = "Give token windows of ordinary text: `windows`."
-    return yield* new CalibrationMissing({ method: quantizer.name, hint })
-  }
   const { name, statistic, factorOnly = false, scaleInputs } = quantizer
   const method: LinearMethod<ScaleUnderflow> = {
     name,

@@ -1,7 +1,7 @@
+import { CalibrationMissing } from "@espalier/calibration"
 import type { CausalLM } from "@espalier/models"
 import { checkTokenizer } from "@espalier/models"
 import { findDataFolder, locateInputFile, unreadable } from "@espalier/pipeline"
-import { CalibrationMissing } from "@espalier/pruning"
 import { Effect, FileSystem, Option, Path, Schema } from "effect"
 import { Argument, Flag } from "effect/cli"
 import { encodeModel } from "../artifacts/model.ts"
