@@ -199,17 +199,18 @@ export const makeLlama = (
 /**
  * Fresh weights from a seed, made on the current device: gains 1, biases 0, matrices normal with deviation
  * 1/√inputs, the two matrices that write into the residual stream scaled by 1/√(2 · layers) (Radford
- * et al. 2019). Embedding and head have deviation 3.2/√dimension, so that a token outweighs what the
- * first blocks add to it: with the usual small one, tiny models take several times as many steps to
- * learn to look back.
+ * et al. 2019). Embedding and head have deviation `embeddingScale`/√dimension, 0.5 by default: 0.018 at
+ * 768, about GPT-2's. Texts of few, regular words are learnt in fewer steps where a token outweighs what
+ * the first blocks add to it: 3.2 for those of a small grammar.
  */
 export const initializeLlama = (
   config: LlamaConfig,
   seed: number,
+  { embeddingScale = 0.5 }: { readonly embeddingScale?: number } = {},
 ): Effect.Effect<LlamaParameters<HostArray.HostArray>, Program.RunError | CompileError, Device> => {
   const root = Random.key(seed)
   const residual = 1 / Math.sqrt(2 * config.layers)
-  const embedding = Initializers.normal(3.2 / Math.sqrt(config.dimension))
+  const embedding = Initializers.normal(embeddingScale / Math.sqrt(config.dimension))
   const build = () =>
     mapLlamaParameters(llamaParameterShapes(config), (shape, name) => {
       if (shape.length === 1) {

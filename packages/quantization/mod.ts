@@ -11,12 +11,17 @@ export { gptq } from "./gptq.ts"
 export type { GptqOptions } from "./gptq.ts"
 export { codeOf, gridOf, quantizeOnGrid, ScaleUnderflow } from "./grid.ts"
 export type { Grid, GroupGrid, RangeSearch } from "./grid.ts"
-export { packedWeightSpec, packWeight, quantizedLinear, unpackWeight } from "./packed_linear.ts"
-export type { PackedWeight } from "./packed_linear.ts"
+export {
+  packedWeightSpec,
+  packWeight,
+  quantizedLinear,
+  unpackWeight,
+} from "./packed_linear/packed_linear.ts"
+export type { PackedWeight } from "./packed_linear/packed_linear.ts"
 export { hqq } from "./hqq.ts"
 export type { HqqOptions } from "./hqq.ts"
 export * as Naive from "./naive/mod.ts"
-export { trainedShareOf, trainQuantized } from "./qat.ts"
+export { TeacherMismatch, trainedShareOf, trainQuantized } from "./qat.ts"
 export type { QatMethod, QatOptions, QatResult, TracedLinear, TracedQuantized } from "./qat.ts"
 export { qaLora, qLora } from "./qat_baselines.ts"
 export type { LowRankBaselineOptions } from "./qat_baselines.ts"

@@ -7,7 +7,7 @@ import { Optimizers, Schedules, train } from "@espalier/nn"
 import type { CompileError, Device } from "@espalier/tensor"
 import { DeviceArray, HostArray, Program, Spec, Tensor } from "@espalier/tensor"
 import type { Scope } from "effect"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import type { RangeSearch } from "./grid.ts"
 import { checkGrid, gridOf } from "./grid.ts"
 import type { ScaleUnderflow } from "./grid.ts"
@@ -76,6 +76,10 @@ export interface QatOptions {
    * it was; `lm`: the cross-entropy of the text. Default: `distillation`.
    */
   readonly loss?: "distillation" | "lm"
+  /** Whose next tokens `distillation` learns, for instance the model before it was pruned; `model`. */
+  readonly teacher?: CausalLM
+  /** For pruned models: a weight that is 0 stays 0, in training and in the integers; false. */
+  readonly keepZeros?: boolean
   /** How the range of a group is chosen; `mse`. */
   readonly range?: RangeSearch
   /** Begins from these weights and grids instead, by the path of the linear. */
@@ -99,6 +103,24 @@ export interface QatResult {
   readonly trainedShare: number
   readonly trainTokens: number
   readonly losses: ReadonlyArray<number>
+}
+
+/** A teacher whose predictions are of other tokens than the student's. */
+export class TeacherMismatch extends Schema.TaggedError<TeacherMismatch>()("TeacherMismatch", {
+  vocabularySize: Schema.Int,
+  /** Of the teacher. */
+  found: Schema.Int,
+  hint: Schema.String,
+}) {
+  override get message(): string {
+    return `the teacher predicts ${this.found} tokens, the model ${this.vocabularySize}. ${this.hint}`
+  }
+}
+
+const checkTeacher = ({ vocabularySize }: CausalLM, teacher: CausalLM) => {
+  const found = teacher.vocabularySize
+  const hint = "Let a model with the same tokenizer teach, or leave it out."
+  return found === vocabularySize ? undefined : new TeacherMismatch({ vocabularySize, found, hint })
 }
 
 /** The share of numbers that are trained: of the weights of some linears. */
@@ -209,6 +231,14 @@ const startOf = (
     return frozen
   })
 
+/** Codes of the weights that are 0 become zero points, in place. */
+const keepZeroCodes = (codes: Float32Array, weight: Float32Array, zeros: Float32Array): void => {
+  const width = weight.length / zeros.length
+  for (let i = 0; i < weight.length; i++) {
+    if (weight[i] === 0) codes[i] = zeros[Math.floor(i / width)]
+  }
+}
+
 /** A linear as it is after training. */
 interface FinishedLinear {
   /** The weight that its codes stand for, [outputs, inputs]. */
@@ -228,7 +258,7 @@ const finishLinear = Effect.fnUntraced(function* (
   { path, shape }: NamedLinear,
   frozen: FrozenLinear<Host>,
   trained: Arrays<Host>,
-  scheme: Scheme,
+  { scheme, dense }: { readonly scheme: Scheme; readonly dense: Host | undefined },
 ) {
   const inputs = { frozen: Spec.of(frozen), trained: Spec.of(trained) }
   const run = yield* programs.get(`${method.name} ${shape.join("x")}`, () =>
@@ -244,13 +274,16 @@ const finishLinear = Effect.fnUntraced(function* (
   const groups = groupCount(scheme, shape[1])
   const problem = checkGrid({ scales }, path, groups)
   if (problem !== undefined) return yield* problem
+  if (dense !== undefined) keepZeroCodes(codes, floatsOf(dense), zeros)
   const levels = levelsOf(scheme)
   const isWhole = zeros.every((zero) => Number.isInteger(zero) && zero >= 0 && zero <= levels)
-  const grid = { shape, scheme, codes: Uint8Array.from(codes), scales }
+  const grid = { shape, scheme, codes, scales }
   const bits = bitsPerWeight({ shape, scheme })
   const finished: FinishedLinear = {
     weight: dequantize({ ...grid, zeros }),
-    quantized: isWhole ? { ...grid, zeros: Uint8Array.from(zeros) } : undefined,
+    quantized: isWhole
+      ? { ...grid, codes: Uint8Array.from(codes), zeros: Uint8Array.from(zeros) }
+      : undefined,
     bitsPerWeight: isWhole
       ? bits
       : bits + (groups * (realZeroBits - (scheme.symmetric ? 0 : scheme.bits))) / shape[1],
@@ -263,8 +296,8 @@ const finishLinear = Effect.fnUntraced(function* (
  * integers. Everything else of the model stays as it is. Goes on from the last checkpoint where there
  * is a store for them.
  *
- * Fails with `InvalidScheme`, `GroupWidthMismatch` and `ScaleUnderflow` before anything runs, and with `NonFinite` where
- * the loss diverges.
+ * Fails with `InvalidScheme`, `TeacherMismatch`, `GroupWidthMismatch` and `ScaleUnderflow` before
+ * anything runs, and with `NonFinite` where the loss diverges.
  */
 export const trainQuantized = Effect.fn("trainQuantized")(function* (
   model: CausalLM,
@@ -272,10 +305,11 @@ export const trainQuantized = Effect.fn("trainQuantized")(function* (
   options: QatOptions,
 ): Effect.fn.Return<
   QatResult,
-  InvalidScheme | GroupWidthMismatch | ScaleUnderflow | TrainError | CompileError,
+  InvalidScheme | GroupWidthMismatch | ScaleUnderflow | TeacherMismatch | TrainError | CompileError,
   Device | Scope.Scope
 > {
-  const invalid = checkScheme(options.scheme)
+  const { teacher = model, keepZeros = false } = options
+  const invalid = checkScheme(options.scheme) ?? checkTeacher(model, teacher)
   if (invalid !== undefined) return yield* invalid
   const { scheme, windows, steps = 300, batch = 8, learningRate = 3e-3, seed = 0 } = options
   const linears = linearsOf(model)
@@ -288,16 +322,22 @@ export const trainQuantized = Effect.fn("trainQuantized")(function* (
   const trained = yield* train({
     name: method.name,
     parameters: initial,
-    constants: { dense: model.parameters, frozen },
+    constants: {
+      dense: model.parameters,
+      frozen,
+      ...(teacher === model ? {} : { teacher: teacher.parameters }),
+    },
     batch: (step) => ({ tokens: stackWindows(draw(step)) }),
     loss: (parameters, { tokens }, constants) => {
       const given = parameters as Readonly<Record<string, Arrays<T>>>
       const { dense, frozen: fixed } = constants
-      const student = replaceLinears(model, dense, ({ path }) =>
-        method.weight({ frozen: fixed[path], trained: given[path], scheme }),
-      )
+      const student = replaceLinears(model, dense, ({ path }, own) => {
+        const weight = method.weight({ frozen: fixed[path], trained: given[path], scheme })
+        return keepZeros ? Tensor.where(Tensor.notEqual(own as T, 0), weight, 0) : weight
+      })
       if (options.loss === "lm") return Tensor.mean(windowCrossEntropy(model, student, tokens))
-      return divergence(forward(model, dense, tokens), forward(model, student, tokens))
+      const known = forward(teacher, constants.teacher ?? dense, tokens)
+      return divergence(known, forward(model, student, tokens))
     },
     optimizer: withRates(
       Optimizers.adamW({ firstDecay: 0.9, secondDecay: 0.95 }),
@@ -315,11 +355,14 @@ export const trainQuantized = Effect.fn("trainQuantized")(function* (
   })
   const programs = yield* makePrograms
   const finished = new Map<string, FinishedLinear>()
-  for (const linear of linears) {
-    const { path } = linear
-    const arrays = trained.parameters[path]
-    const found = yield* finishLinear(programs, method, linear, frozen[path], arrays, scheme)
-    finished.set(path, found)
+  for (const block of model.blocks) {
+    const own = block.parameters(model.parameters) as Arrays<Host>
+    for (const linear of block.linears) {
+      const { name, path } = linear
+      const job = { scheme, dense: keepZeros ? own[name] : undefined }
+      const arrays = trained.parameters[path]
+      finished.set(path, yield* finishLinear(programs, method, linear, frozen[path], arrays, job))
+    }
   }
   const parameters = replaceLinears(
     model,

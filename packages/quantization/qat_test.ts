@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { NamedLinear } from "@espalier/models"
+import type { CausalLM, NamedLinear } from "@espalier/models"
 import { initializeLlama, makeLlama, makeLlamaConfig } from "@espalier/models"
 import { DeviceArray, Grad, HostArray, Interpreter, Program, Spec, Tensor } from "@espalier/tensor"
 import * as Wasm from "@espalier/wasm"
@@ -329,6 +329,81 @@ describe("trainQuantized", () => {
       for (const found of [qlora, qalora]) {
         assert.isTrue(found.losses.every((loss) => Number.isFinite(loss)))
       }
+    }).pipe(Effect.scoped, Effect.provide(wasm)),
+  )
+
+  /** The same model with some weights of its linears 0. */
+  const withZeros = (model: CausalLM, isZero: (place: number) => boolean): CausalLM => {
+    const pruned = structuredClone(model.parameters)
+    for (const block of model.blocks) {
+      const own = block.parameters(pruned) as Readonly<Record<string, HostArray.HostArray>>
+      for (const { name } of block.linears) {
+        for (let i = 0; i < own[name].data.length; i++) if (isZero(i)) own[name].data[i] = 0
+      }
+    }
+    return model.withParameters(pruned)
+  }
+
+  for (const method of [dlQat({ rank: 2 }), qLora({ rank: 2 }), qaLora({ rank: 1 })]) {
+    it.effect(`keeps the zeros of a 2:4 model, trained by its dense one (${method.name})`, () =>
+      Effect.gen(function* () {
+        const dense = makeLlama(config, yield* initializeLlama(config, 1))
+        const pruned = withZeros(dense, (place) => (place * 7) % 4 < 2)
+        const options = tiny({ learningRate: 0.05, teacher: dense })
+        const loose = yield* trainQuantized(pruned, method, options)
+        const kept = yield* trainQuantized(pruned, method, { ...options, keepZeros: true })
+        assert.isBelow(kept.losses[11], kept.losses[0])
+        const zerosOf = (model: CausalLM) =>
+          model.blocks.flatMap((block) => {
+            const before = block.parameters(pruned.parameters) as Readonly<
+              Record<string, HostArray.HostArray>
+            >
+            const after = block.parameters(model.parameters) as typeof before
+            return block.linears.flatMap(({ name }) =>
+              Array.from(after[name].data).filter((_, i) => before[name].data[i] === 0),
+            )
+          })
+        assert.strictEqual(zerosOf(kept.model).length, 2 * (4 * 32 * 32 + 3 * 32 * 64) * 0.5)
+        assert.isTrue(zerosOf(kept.model).every((value) => Object.is(value, 0)))
+        assert.isTrue(zerosOf(loose.model).some((value) => value !== 0))
+        for (const block of pruned.blocks) {
+          const own = block.parameters(kept.model.parameters)
+          for (const { name, path } of block.linears) {
+            const weight = kept.weights.get(path)
+            if (weight !== undefined) assert.deepStrictEqual(own[name], dequantize(weight))
+          }
+        }
+      }).pipe(Effect.scoped, Effect.provide(wasm)),
+    )
+  }
+
+  it.effect("sees the zeros in training", () =>
+    Effect.gen(function* () {
+      const model = withZeros(
+        makeLlama(config, yield* initializeLlama(config, 1, { embeddingScale: 3 })),
+        () => true,
+      )
+      const shifted: QatMethod = {
+        name: "shifted",
+        initial: () => ({ by: HostArray.make([], [0.5]) }),
+        weight: ({ frozen, trained }) => Tensor.add(frozen.weight, trained.by),
+        quantized: ({ frozen }) => ({ codes: Tensor.mul(frozen.weight, 0), ...frozen }),
+      }
+      const options = tiny({ steps: 1 })
+      const kept = yield* trainQuantized(model, shifted, { ...options, keepZeros: true })
+      assert.closeTo(kept.losses[0], 0, 1e-10)
+      assert.isAbove((yield* trainQuantized(model, shifted, options)).losses[0], 1e-6)
+    }).pipe(Effect.scoped, Effect.provide(wasm)),
+  )
+
+  it.effect("refuses a teacher of other tokens", () =>
+    Effect.gen(function* () {
+      const model = makeLlama(config, yield* initializeLlama(config, 1))
+      const other = { ...config, vocabularySize: 20 }
+      const teacher = makeLlama(other, yield* initializeLlama(other, 1))
+      const failed = trainQuantized(model, dlQat({ rank: 1 }), tiny({ teacher }))
+      const error = yield* Effect.flip(failed)
+      assert.match(error.message, /the teacher predicts 20 tokens, the model 16/)
     }).pipe(Effect.scoped, Effect.provide(wasm)),
   )
 

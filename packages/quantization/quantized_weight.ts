@@ -22,7 +22,8 @@ export const dequantize = ({
   codes,
   scales,
   zeros,
-}: Omit<QuantizedWeight, "zeros"> & {
+}: Omit<QuantizedWeight, "codes" | "zeros"> & {
+  readonly codes: ArrayLike<number>
   readonly zeros: ArrayLike<number>
 }): HostArray.HostArray => {
   const [outputs, inputs] = shape

@@ -6,12 +6,12 @@ import { Command, Flag } from "effect/cli"
 import { deviceLayer } from "../device.ts"
 import { measured } from "../measured.ts"
 import { readMethodOptions } from "../method_options.ts"
+import { ggufTypes } from "../quantization/gguf_types.ts"
 import { quantizeMethods } from "../quantization/methods.ts"
 import { readTokenizer } from "../steps/model_files.ts"
 import { calibrationFlags, folderOf, locateModel, readCalibration } from "./calibration_inputs.ts"
 import {
   checkFormat,
-  ggufTypes,
   quantizedFormats,
   writeDense,
   writeGguf,

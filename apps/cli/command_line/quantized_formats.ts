@@ -13,15 +13,14 @@ import { Notices } from "@espalier/runtime"
 import type { HostArray } from "@espalier/tensor"
 import { Tree } from "@espalier/tensor"
 import { Effect, FileSystem, Path } from "effect"
+import type { ggufTypes } from "../quantization/gguf_types.ts"
 import type { QuantizedModel } from "../quantization/methods.ts"
+import { tellGguf } from "../quantization/tell_gguf.ts"
 import { writeFolder } from "./write_folder.ts"
 
 /** What a quantised model may be written as. */
 export const quantizedFormats = ["dense", "pack-quantized", "gguf"] as const
 export type QuantizedFormat = (typeof quantizedFormats)[number]
-
-/** What GGUF files may have for matrices. */
-export const ggufTypes = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q8_0"] as const
 
 /** Says before the work begins that a format has no place for a model. */
 export const checkFormat = (
@@ -141,9 +140,7 @@ export const writeGguf = Effect.fnUntraced(function* (
 ) {
   const quantized = new Map(Array.from(weights, ([name, weight]) => [name, matrixOf(weight)]))
   const { kept } = yield* writeGgufModel(final, model, { ...options, quantized })
-  for (const { tensor, reason } of kept) {
-    yield* Notices.report(`${tensor} is in F16: ${reason}`)
-  }
+  yield* tellGguf(kept, options.tokenizer)
   const result: ReadonlyArray<GgufKeptTensor> = kept
   return result
 })

@@ -134,7 +134,7 @@ describe.concurrent("espalier train", () => {
         [small.with(1, "nowhere.jsonl"), 2, /FILE nowhere\.jsonl: there is no file/],
         [small.with(1, "short.txt"), 2, /has 2 tokens, fewer than one window of 16/],
         [[...small, "--accumulate", "3"], 2, /accumulate is 3[^]*divisor of the batch of 4/],
-        [[...from, "--layers", "3", "--vocabulary", "9"], 2, /own sizes: layers, vocabulary/],
+        [[...from, "--layers", "3", "--vocabulary", "9"], 2, /has its own: layers, vocabulary/],
         [from.with(5, "64"), 2, /longer than the model's context of 32/],
         [[...from, "--adapter", "lora", "--rank", "99"], 2, /rank of the adapters is 99/],
         [[...small, "--precision", "f16"], 2, /wasm has no f16/],

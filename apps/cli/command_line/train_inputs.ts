@@ -1,15 +1,14 @@
-import { makeWordTokenizerFor } from "@espalier/models"
 import { findDataFolder, locateInputFile, unreadable } from "@espalier/pipeline"
 import type { Device } from "@espalier/tensor"
 import type { Path } from "effect"
 import { Effect, FileSystem, Option } from "effect"
 import type { ModelValue } from "../artifacts/model.ts"
 import type { TextValue } from "../artifacts/text.ts"
-import { readModel, readTokenizer } from "../steps/model_files.ts"
+import { readModel } from "../steps/model_files.ts"
 import { readDocuments, selectDocuments } from "../steps/read_documents.ts"
 import { refuseSizes } from "../steps/train.ts"
 import type { FreshModelError } from "../steps/train_model.ts"
-import { freshModel } from "../steps/train_model.ts"
+import { freshModel, newTokenizer } from "../steps/train_model.ts"
 import { dataFolderOptions } from "./application.ts"
 import type { TrainFlags } from "./train_flags.ts"
 
@@ -62,7 +61,7 @@ export const startModel = Effect.fnUntraced(function* (
 ): Effect.fn.Return<
   ModelValue,
   | FreshModelError
-  | Failure<typeof locate | typeof readModel | typeof readTokenizer | typeof refuseSizes>,
+  | Failure<typeof locate | typeof readModel | typeof newTokenizer | typeof refuseSizes>,
   Device | FileSystem.FileSystem | Path.Path
 > {
   const { dimension, hiddenDimension, layers, heads, keyValueHeads, contextLength } = flags
@@ -75,10 +74,8 @@ export const startModel = Effect.fnUntraced(function* (
     yield* refuseSizes({ ...sizes, ...(vocabulary === undefined ? {} : { vocabulary }) })
     return yield* readModel(yield* locate(flags, flags.model.value, "--model"), tokenizerFile)
   }
-  const tokenizer =
-    tokenizerFile === undefined
-      ? makeWordTokenizerFor(text.documents, { maximumSize: vocabulary ?? 8192 })
-      : (yield* readTokenizer("", tokenizerFile)).tokenizer
+  const tokens = { file: tokenizerFile, vocabulary: vocabulary ?? 8192 }
+  const tokenizer = yield* newTokenizer(text, tokens)
   const all = {
     dimension: 64,
     hiddenDimension: 176,

@@ -29,6 +29,8 @@ export interface QuantizeWork {
   readonly batch: number
   readonly layerErrors: boolean
   readonly seed: number
+  /** Whose predictions are learnt by methods that train; those of the model by default. */
+  readonly teacher?: CausalLM | undefined
 }
 
 /** What every method gives. */
@@ -106,6 +108,7 @@ const trainingOptions = {
   steps: option(Count, "optimiser steps (default 300)"),
   learningRate: option(Positive, "peak of a warm-up and a cosine (default 0.003)"),
   range: rangeOf("mse"),
+  keepZeros: option(Schema.Boolean, "for pruned models: weights that are 0 stay 0 (default false)"),
 }
 
 interface TrainingOptions {
@@ -115,6 +118,7 @@ interface TrainingOptions {
   readonly steps?: number
   readonly learningRate?: number
   readonly range?: "min-max" | "mse"
+  readonly keepZeros?: boolean
 }
 
 /** Trains what a method has of a rank; none where there is no change of low rank. */
@@ -125,7 +129,7 @@ const train = Effect.fnUntraced(function* (
   { rank: given, trainableShare = 0.08, ...options }: TrainingOptions,
   hasRank = true,
 ): Effect.fn.Return<QuantizedModel, QuantizeProblem, Device | Scope.Scope> {
-  const { scheme, windows, batch, seed } = work
+  const { scheme, windows, batch, seed, teacher } = work
   const linears = model.blocks.flatMap((block) => block.linears)
   const rank = hasRank ? (given ?? largestRank(linears, scheme, trainableShare, make)) : 0
   const trained = yield* trainQuantized(model, make(rank), {
@@ -134,6 +138,7 @@ const train = Effect.fnUntraced(function* (
     windows,
     batch,
     seed,
+    ...(teacher === undefined ? {} : { teacher }),
   })
   const { trainedShare } = trained
   if (given === undefined && trainedShare > trainableShare) {

@@ -1,6 +1,7 @@
 import type { Step } from "@espalier/pipeline"
 import type { Device } from "@espalier/tensor"
 import type { Platform } from "../command_line/application.ts"
+import { modelExport } from "./export.ts"
 import { modelFineTune } from "./fine_tune.ts"
 import { modelLoad, modelPerplexity } from "./model.ts"
 import { pruneSteps } from "./prune.ts"
@@ -29,6 +30,7 @@ export const steps: ReadonlyArray<Step<Device | Platform>> = [
   ...pruneSteps,
   ...quantizeSteps,
   modelSelect,
+  modelExport,
   reportSpread,
   reportTable,
 ]

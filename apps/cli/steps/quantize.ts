@@ -31,6 +31,14 @@ const trainingFields = {
 
 const modelInput = { model: { type: Model, description: "the model to quantise" } }
 
+const teacherInput = {
+  teacher: {
+    type: Model,
+    optional: true,
+    description: "whose predictions are learnt (default those of the model)",
+  },
+}
+
 const outputsOf = ({ tokenizer }: ModelValue, { model, weights }: QuantizedModel) => {
   const value: ModelValue = { model, tokenizer }
   return { model: weights.size === 0 ? value : { ...value, quantized: weights } }
@@ -78,6 +86,7 @@ const readingStep = ({ name, description, options, reads, run }: QuantizeMethod)
             ? "the text to train on"
             : "the text whose activations weigh the weights",
       },
+      ...(reads === "training" ? teacherInput : {}),
     },
     outputs: { model: Model },
     usesDevice: true,
@@ -89,7 +98,8 @@ const readingStep = ({ name, description, options, reads, run }: QuantizeMethod)
         const cut = { window, join, samples, sampling, seed }
         const windows = yield* windowsOf(inputs.model, inputs.calibration, cut)
         const scheme = { bits, group, symmetric }
-        const work = { scheme, windows, batch, layerErrors: true, seed }
+        const teacher = inputs.teacher?.model
+        const work = { scheme, windows, batch, layerErrors: true, seed, teacher }
         const [quantized, cost] = yield* measured(
           run(inputs.model.model, work, own as unknown as never),
         )

@@ -1,5 +1,6 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, layer } from "@effect/vitest"
+import { decodeGgufModel } from "@espalier/models"
 import type { RunRecord } from "@espalier/pipeline"
 import { loadPipeline, runPipeline, Store } from "@espalier/pipeline"
 import { Effect, FileSystem, Layer, Path } from "effect"
@@ -43,6 +44,10 @@ layer(NodeServices.layer)("quantize/…", (it) => {
   dl-qat: { use: quantize/dl-qat, ${calibrated}, bits: 2, steps: 3, batch: 2, trainableShare: 0.3 }
   magnitude: { use: quantize/dl-qat, ${calibrated}, bits: 2, steps: 3, batch: 2, train: magnitude, loss: lm }
   pruned: { use: prune/magnitude, model: $rtn, sparsity: 0.5 }
+  kept: { use: quantize/dl-qat, ${calibrated.replace("$model", "$pruned")}, teacher: $model, bits: 4, group: 32, keepZeros: true, steps: 3, batch: 2, rank: 1 }
+  p-kept: { use: model/perplexity, model: $kept, text: $text, window: 16 }
+  gguf: { use: model/export, model: $gptq, format: gguf, ggufType: Q8_0, name: tiny }
+  packed: { use: model/export, model: $kept, format: pack-quantized }
   chosen: { use: model/select, candidates: { gptq: $gptq }, scores: { gptq: $gptq }, metric: bitsPerWeight }
   p-rtn: { use: model/perplexity, model: $rtn, text: $text, window: 16 }
   p-joint: { use: model/perplexity, model: $joint, text: $text, window: 16 }
@@ -72,6 +77,15 @@ layer(NodeServices.layer)("quantize/…", (it) => {
       for (const id of ["awq", "hqq"]) assert.isBelow(Number(metrics(id).bitsPerWeight), 4, id)
       assert.strictEqual(metrics("magnitude").rank, 0)
       assert.notProperty(metrics("p-pruned"), "bitsPerWeight")
+      assert.isAtLeast((metrics("p-kept").sparsity as { overall: number }).overall, 0.5)
+      const gguf = yield* fileSystem.readFile(path.join(out, "gguf", "model.gguf"))
+      const written = yield* Effect.fromResult(decodeGgufModel(gguf, "model.gguf"))
+      const name = { type: "string", value: "tiny" } as const
+      assert.deepStrictEqual(written.metadata.get("general.name"), name)
+      assert.strictEqual(metrics("gguf").bytes, gguf.length)
+      assert.strictEqual(metrics("gguf").kept, 0)
+      const packed = yield* fileSystem.readDirectory(path.join(out, "packed"))
+      assert.deepStrictEqual(packed, ["config.json", "model.safetensors", "tokenizer.json"])
       const filesOf = (id: string) => fileSystem.readDirectory(path.join(out, id, "model"))
       assert.includeMembers(yield* filesOf("rtn"), ["quantized.json", "quantized.safetensors"])
       assert.notInclude(yield* filesOf("pruned"), "quantized.json")
@@ -83,11 +97,13 @@ layer(NodeServices.layer)("quantize/…", (it) => {
       const { record } = yield* runSteps(`
   wide: { use: quantize/rtn, model: $model, bits: 4, group: 64 }
   many: { use: quantize/gptq, ${calibrated}, bits: 4, keep: "3:5" }
+  dense: { use: model/export, model: $model, format: pack-quantized }
 `)
       const told = (id: string) => record.steps[id].error
       assert.strictEqual(told("wide")?.tag, "GroupWidthMismatch")
       assert.match(told("wide")?.message ?? "", /blocks\.0\.query has 32 inputs/)
       assert.strictEqual(told("many")?.tag, "GroupWidthMismatch")
+      assert.match(told("dense")?.message ?? "", /model of dense has no integers to pack/)
       for (const wrong of ["bits: 1", "bits: 9", "bits: 4, group: 16", "bits: 4, sparsity: 0.5"]) {
         const refused = yield* Effect.flip(
           runSteps(`  odd: { use: quantize/rtn, model: $model, ${wrong} }\n`),

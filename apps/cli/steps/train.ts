@@ -1,10 +1,9 @@
-import { makeWordTokenizerFor } from "@espalier/models"
 import { Step } from "@espalier/pipeline"
 import { Effect, Schema } from "effect"
 import { Model } from "../artifacts/model.ts"
 import { Text } from "../artifacts/text.ts"
 import type { ModelSizes } from "./train_model.ts"
-import { freshModel, trainingFields, trainModel } from "./train_model.ts"
+import { freshModel, newTokenizer, trainingFields, trainModel } from "./train_model.ts"
 
 const Count = Schema.Int.check(Schema.isGreaterThan(0))
 const count = (description: string) => Count.annotate({ description })
@@ -24,7 +23,7 @@ export class ModelSizesMismatch extends Schema.TaggedError<ModelSizesMismatch>()
     const keys = this.keys.join(", ")
     return this.problem === "missing"
       ? `a new model needs its sizes: ${keys}`
-      : `a model that is there has its own sizes: ${keys}`
+      : `a model that is there has its own: ${keys}`
   }
 }
 
@@ -46,9 +45,17 @@ const requireSizes = (given: Partial<ModelSizes>) => {
     : Effect.fail(new ModelSizesMismatch({ keys, problem: "missing", hint }))
 }
 
+/** What else only a new model is told. */
+interface NewModel {
+  readonly embeddingScale: number
+  readonly vocabulary: number
+  readonly tokenizer: string
+}
+
 /** No sizes for a model that is there. */
-export const refuseSizes = (given: Partial<ModelSizes & { readonly vocabulary: number }>) => {
-  const keys = ([...sizeKeys, "vocabulary"] as const).filter((key) => given[key] !== undefined)
+export const refuseSizes = (given: Partial<ModelSizes & NewModel>) => {
+  const known = [...sizeKeys, "embeddingScale", "vocabulary", "tokenizer"] as const
+  const keys = known.filter((key) => given[key] !== undefined)
   const hint = "Leave them out, or train a new model."
   return keys.length === 0
     ? Effect.void
@@ -58,8 +65,7 @@ export const refuseSizes = (given: Partial<ModelSizes & { readonly vocabulary: n
 /** `model/train`: a small model grown from nothing, or one that is there trained further. */
 export const modelTrain = Step.define({
   use: "model/train",
-  description:
-    "Trains a LLaMA-style model on the words of a text, or a model that is there on any text.",
+  description: "Trains a new LLaMA-style model, or one that is there, on a text.",
   version: 1,
   config: Schema.Struct({
     dimension: size("width of the hidden states"),
@@ -68,6 +74,18 @@ export const modelTrain = Step.define({
     heads: size("attention heads"),
     keyValueHeads: size("heads of keys and values"),
     contextLength: size("tokens the model can see"),
+    embeddingScale: Schema.optionalKey(
+      Schema.Finite.check(Schema.isGreaterThan(0)).annotate({
+        description:
+          "deviation of the first embeddings, times √dimension (default 0.5); not with model",
+      }),
+    ),
+    vocabulary: size("most words of a new tokenizer (default all of the text)"),
+    tokenizer: Schema.optionalKey(
+      Schema.String.annotate({
+        description: "a tokenizer's file, for a new model (default: the words of the text)",
+      }),
+    ),
     window: count("tokens per training window"),
     batch: count("windows per step").pipe(Schema.withDecodingDefault(Effect.succeed(16))),
     steps: count("optimiser steps"),
@@ -88,7 +106,7 @@ export const modelTrain = Step.define({
     ),
   }),
   inputs: {
-    text: { type: Text, description: "what to learn from; its words are a new model's vocabulary" },
+    text: { type: Text, description: "what to learn from" },
     model: { type: Model, optional: true, description: "the model to go on with" },
     evaluation: {
       type: Text,
@@ -96,16 +114,21 @@ export const modelTrain = Step.define({
       description: "text to measure on; the model that is best there is kept",
     },
   },
+  paths: ["tokenizer"],
   outputs: { model: Model },
   usesDevice: true,
   usesSeed: true,
-  run: ({ config, inputs, seed }) =>
+  run: ({ config, inputs, paths, seed }) =>
     Effect.gen(function* () {
       const { text, model, evaluation } = inputs
       if (model !== undefined) yield* refuseSizes(config)
       const start =
         model ??
-        (yield* freshModel(yield* requireSizes(config), makeWordTokenizerFor(text.documents), seed))
+        (yield* freshModel(
+          yield* requireSizes(config),
+          yield* newTokenizer(text, { file: paths.tokenizer, vocabulary: config.vocabulary }),
+          seed,
+        ))
       const { value, metrics } = yield* trainModel(start, text, { ...config, evaluation, seed })
       return { outputs: { model: value }, metrics }
     }),

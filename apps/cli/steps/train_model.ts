@@ -10,6 +10,7 @@ import {
   initializeLlama,
   makeLlama,
   makeLlamaConfig,
+  makeWordTokenizerFor,
   optimizerNames,
   scheduleNames,
   tokenStream,
@@ -21,6 +22,7 @@ import type { CompileError, Device, Program } from "@espalier/tensor"
 import { Effect, Schema } from "effect"
 import type { ModelValue } from "../artifacts/model.ts"
 import type { TextValue } from "../artifacts/text.ts"
+import { readTokenizer } from "./model_files.ts"
 
 const Count = Schema.Int.check(Schema.isGreaterThan(0))
 const count = (description: string) => Count.annotate({ description })
@@ -86,7 +88,20 @@ export interface ModelSizes {
   readonly heads: number
   readonly keyValueHeads: number
   readonly contextLength: number
+  /** Deviation of the first embeddings, times √dimension; 0.5. */
+  readonly embeddingScale?: number
 }
+
+/** The tokenizer of a new model: that of a file, or one for the words of a text. */
+export const newTokenizer = Effect.fnUntraced(function* (
+  text: TextValue,
+  options: { readonly file?: string | undefined; readonly vocabulary?: number | undefined },
+) {
+  const { file, vocabulary } = options
+  if (file !== undefined) return (yield* readTokenizer("", file)).tokenizer
+  const most = vocabulary === undefined ? {} : { maximumSize: vocabulary }
+  return makeWordTokenizerFor(text.documents, most)
+})
 
 /** What can go wrong when a model is made. */
 export type FreshModelError = InvalidModelConfig | Program.RunError | CompileError
@@ -100,7 +115,7 @@ export const freshModel = Effect.fnUntraced(function* (
   const { vocabularySize } = tokenizer
   const config = yield* Effect.fromResult(makeLlamaConfig({ ...sizes, vocabularySize }))
   const value: ModelValue = {
-    model: makeLlama(config, yield* initializeLlama(config, seed)),
+    model: makeLlama(config, yield* initializeLlama(config, seed, sizes)),
     tokenizer,
   }
   return value

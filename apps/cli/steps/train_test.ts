@@ -3,6 +3,7 @@ import { assert, layer } from "@effect/vitest"
 import { loadPipeline, type RunEvent, runPipeline, Store } from "@espalier/pipeline"
 import { Deferred, Effect, Fiber, FileSystem, Layer, Path } from "effect"
 import { deviceLayer } from "../device.ts"
+import { makeTinyModel, writeModel } from "../testing/tiny_model.ts"
 import { steps } from "./mod.ts"
 
 const text = `name: p
@@ -63,13 +64,19 @@ layer(NodeServices.layer)("model/train", (it) => {
       const fileSystem = yield* FileSystem.FileSystem
       const path = yield* Path.Path
       const folder = yield* fileSystem.makeTempDirectoryScoped({ prefix: "espalier-train-" })
+      const small =
+        "dimension: 8, hiddenDimension: 16, layers: 1, heads: 2, keyValueHeads: 1, contextLength: 16, window: 16, steps: 1"
       const more = `
   held: { use: text/stories, part: evaluation, stories: 20 }
   more: { use: model/train, text: $text, model: $model, evaluation: $held, window: 16, batch: 4, steps: 9, optimizer: lion, schedule: wsd, accumulate: 2, evaluateEvery: 4, evaluateWindows: 8, adapter: lora, rank: 2 }
   measured: { use: model/perplexity, model: $more, text: $held, window: 16 }
   missing: { use: model/train, text: $text, dimension: 8, layers: 1, window: 16, steps: 1 }
-  unwanted: { use: model/train, text: $text, model: $model, layers: 1, window: 16, steps: 1 }
+  unwanted: { use: model/train, text: $text, model: $model, layers: 1, tokenizer: tiny/tokenizer.json, window: 16, steps: 1 }
+  borrowed: { use: model/train, text: $text, tokenizer: tiny/tokenizer.json, ${small} }
+  few: { use: model/train, text: $text, vocabulary: 9, ${small} }
 `
+      const tiny = makeTinyModel()
+      writeModel(path.join(folder, "tiny"), tiny)
       yield* fileSystem.writeFileString(path.join(folder, "p.yaml"), text.trimEnd() + more)
       const pipeline = yield* loadPipeline(path.join(folder, "p.yaml"), { steps })
       const record = yield* runPipeline(pipeline, { packages: {} }).pipe(
@@ -86,7 +93,10 @@ layer(NodeServices.layer)("model/train", (it) => {
       const told = (id: string) => record.steps[id].error
       assert.strictEqual(told("missing")?.tag, "ModelSizesMismatch")
       assert.match(told("missing")?.message ?? "", /hiddenDimension, heads, keyValueHeads, context/)
-      assert.match(told("unwanted")?.message ?? "", /has its own sizes: layers/)
+      assert.match(told("unwanted")?.message ?? "", /has its own: layers, tokenizer/)
+      const vocabularyOf = (id: string) => record.steps[id].metrics.vocabulary
+      assert.strictEqual(vocabularyOf("borrowed"), tiny.tokenizer.vocabularySize)
+      assert.strictEqual(vocabularyOf("few"), 9)
     }),
   )
 })

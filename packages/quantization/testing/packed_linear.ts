@@ -3,7 +3,7 @@ import type { Device, Tensor as T } from "@espalier/tensor"
 import { Grad, HostArray, Program, Spec, Tensor } from "@espalier/tensor"
 import type { Layer } from "effect"
 import { Effect } from "effect"
-import { packWeight, quantizedLinear } from "../packed_linear.ts"
+import { packWeight, quantizedLinear } from "../packed_linear/packed_linear.ts"
 import type { QuantizedWeight } from "../quantized_weight.ts"
 import { dequantize } from "../quantized_weight.ts"
 import type { Scheme } from "../scheme.ts"
@@ -164,7 +164,12 @@ export const manyCases: ReadonlyArray<PackedCase> = [
   { shape: [1, 1024], outputs: 341, scheme: scheme(4, 128) },
   // Where Σ x·code and zero·Σ x are far larger than their difference.
   { shape: [1, 5632], outputs: 16, scheme: scheme(8, "channel", true), mean: 1, tolerance: 5e-6 },
+  // More rows, inputs and outputs than are done together, none of them in whole steps.
   { shape: [17, 512], outputs: 130, scheme: scheme(8, "channel") },
+  { shape: [97, 300], outputs: 13, scheme: scheme(4, "channel") },
+  { shape: [101, 320], outputs: 37, scheme: scheme(8, 64, true) },
+  { shape: [196, 288], outputs: 72, scheme: scheme(4, 32) },
+  { shape: [12, 45], outputs: 33, scheme: scheme(3, "channel"), mean: 1 },
 ]
 
 /** What every device has to do with packed weights. */

@@ -1,11 +1,11 @@
 import type { HostArray as Hosts } from "@espalier/tensor"
 import { HostArray, ShapeError, Spec, Tensor } from "@espalier/tensor"
-import { multiplyPacked } from "./packed_linear_kernel.ts"
-import type { PackedBits } from "./packed_linear_sizes.ts"
-import { chunkInputs, tileOutputs } from "./packed_linear_sizes.ts"
-import type { QuantizedWeight } from "./quantized_weight.ts"
-import type { Scheme } from "./scheme.ts"
-import { groupCount } from "./scheme.ts"
+import { multiplyPacked } from "./kernel.ts"
+import type { PackedBits } from "./sizes.ts"
+import { chunkInputs, tileOutputs } from "./sizes.ts"
+import type { QuantizedWeight } from "../quantized_weight.ts"
+import type { Scheme } from "../scheme.ts"
+import { groupCount } from "../scheme.ts"
 
 type T = Tensor.Tensor
 

@@ -3,8 +3,8 @@ import { Interpreter, ShapeError, Spec, Tensor } from "@espalier/tensor"
 import { layer as wasmLayer } from "@espalier/wasm"
 import { Effect, Schema } from "effect"
 import { packedWeightSpec, packWeight, quantizedLinear, unpackWeight } from "./packed_linear.ts"
-import { describePacked, drawQuantized, manyCases } from "./testing/packed_linear.ts"
-import { Count } from "./testing/schemes.ts"
+import { describePacked, drawQuantized, manyCases } from "../testing/packed_linear.ts"
+import { Count } from "../testing/schemes.ts"
 
 describe("packWeight", () => {
   it.effect.prop(

@@ -1,23 +1,10 @@
 import type { WasmStageKit } from "@espalier/tensor"
 import { WasmParts } from "@espalier/tensor"
-import { chunkInputs } from "./packed_linear_sizes.ts"
-import type { PackedPlan } from "./packed_linear_wasm_plan.ts"
+import { chunkInputs } from "./sizes.ts"
+import type { PackedPlan } from "./wasm_few_rows_plan.ts"
+import { advance, codesOfHalf } from "./wasm_parts.ts"
 
 const { acrossLanes, constant, float, load, place, store, vector } = WasmParts
-
-/** Spans from `first` to before `end`: locals. */
-export interface SpanRange {
-  readonly first: number
-  readonly end: number
-}
-
-/** Adds to an address. */
-export const advance = (kit: WasmStageKit, local: number, bytes: number): void => {
-  kit.f.get(local).i32(bytes).op("i32.add").set(local)
-}
-
-/** Codes in half a word. */
-export const codesOfHalf = ({ bits }: PackedPlan): number => 16 / bits
 
 /** Four inputs from number `first` on; those from `count` on are zeros. */
 const loadInputs = (kit: WasmStageKit, from: number, first: number, count: number): number => {
@@ -31,28 +18,15 @@ const loadInputs = (kit: WasmStageKit, from: number, first: number, count: numbe
 }
 
 /**
- * Prepares some spans of row `row + index` of the inputs as row `index` of the working memory, and minus
- * the sum of each. Codes are masked where they stand in half a word and so come out too large by a power
+ * Prepares a row of the inputs as that of the working memory, and minus the sum of each of its spans. Codes are masked where they stand in half a word and so come out too large by a power
  * of two; inputs are made smaller by it, which is exact.
  */
-export const prepareRow = (
-  kit: WasmStageKit,
-  plan: PackedPlan,
-  x: number,
-  [row, index]: readonly [row: number, index: number],
-  { first, end }: SpanRange,
-): void => {
+export const prepareRow = (kit: WasmStageKit, plan: PackedPlan, x: number, row: number): void => {
   const { f } = kit
-  const { bits, chunks, inputs, spanChunks } = plan
-  const from = place(
-    kit,
-    { local: x },
-    [{ local: row }, inputs * float],
-    [index, inputs * float],
-    [{ local: first }, spanChunks * chunkInputs * float],
-  )
-  const to = place(kit, { local: kit.scratch }, [index, plan.rowBytes])
-  const sums = place(kit, { local: kit.scratch }, [index, plan.sumBytes])
+  const { bits, chunks, inputs, spanChunks, spans } = plan
+  const from = place(kit, { local: x }, [row, inputs * float])
+  const to = place(kit, { local: kit.scratch }, [row, plan.rowBytes])
+  const sums = place(kit, { local: kit.scratch }, [row, plan.sumBytes])
   const factors = constant(kit, 1)
   for (let lane = 0; lane < 4; lane++) {
     f.get(factors).f32(2 ** (-bits * (lane % codesOfHalf(plan))))
@@ -67,7 +41,7 @@ export const prepareRow = (
     }
   }
   const rest = inputs % chunkInputs
-  kit.loop({ local: first }, { local: end }, 1, (span) => {
+  kit.loop(0, spans, 1, (span) => {
     f.f32x4(0).set(sum)
     kit.loop(0, spanChunks, 1, (chunk) => {
       if (rest === 0) prepareChunk(chunkInputs)

@@ -1,8 +1,8 @@
 import { HostArray, Kernel, Tensor } from "@espalier/tensor"
-import type { PackedBits, PackedSizes } from "./packed_linear_sizes.ts"
-import { chunkInputs, tileOutputs } from "./packed_linear_sizes.ts"
-import { packedWasm } from "./packed_linear_wasm.ts"
-import { packedWgsl } from "./packed_linear_wgsl.ts"
+import type { PackedBits, PackedSizes } from "./sizes.ts"
+import { chunkInputs, tileOutputs } from "./sizes.ts"
+import { packedWasm } from "./wasm.ts"
+import { packedWgsl } from "./wgsl.ts"
 
 type T = Tensor.Tensor
 
@@ -53,7 +53,7 @@ const kernel = Kernel.define({
     const [weight] = unpack([codes, scales, zeros], { inputs: x.shape[1] })
     return [Tensor.matmul(x, Tensor.transpose(weight))]
   },
-  wasm: (_, { inputs }) => packedWasm(sizesOf(inputs)),
+  wasm: ({ fusedMultiplyAdd }, { inputs }) => packedWasm(sizesOf(inputs), fusedMultiplyAdd),
   wgsl: (target, { inputs }) => packedWgsl(target, sizesOf(inputs)),
 })
 

@@ -1,6 +1,6 @@
 import type { WgslCode, WgslTarget } from "@espalier/tensor"
-import type { PackedSizes } from "./packed_linear_sizes.ts"
-import { chunkInputs, tileOutputs } from "./packed_linear_sizes.ts"
+import type { PackedSizes } from "./sizes.ts"
+import { chunkInputs, tileOutputs } from "./sizes.ts"
 
 /** More rows are better served by unpacking the weight once: `undefined`. */
 const mostRows = 4

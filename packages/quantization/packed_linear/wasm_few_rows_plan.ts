@@ -1,14 +1,11 @@
-import type { PackedSizes } from "./packed_linear_sizes.ts"
-import { chunkInputs } from "./packed_linear_sizes.ts"
+import type { PackedSizes } from "./sizes.ts"
+import { chunkInputs } from "./sizes.ts"
 
 /** Bytes of an `f32`. */
 const float = 4
 
-/** Rows of x whose sums stay in registers while the codes of four outputs go by. */
-export const rowsTogether = 10
-
-/** With more rows than that: chunks, a multiple of those of any span, whose inputs, of these rows, stay in the first-level cache. */
-const chunksTogether = 16
+/** Most rows of x whose sums stay in registers while the codes of four outputs go by. */
+export const mostRows = 10
 
 /** How the work is cut, and where inputs lie in the working memory of a thread. */
 export interface PackedPlan extends PackedSizes {
@@ -17,8 +14,6 @@ export interface PackedPlan extends PackedSizes {
   readonly spans: number
   /** Bytes from the scale of one span to that of the next: nothing where all are one group. */
   readonly scaleStep: number
-  /** Spans that are done together. */
-  readonly depth: number
   /** Bytes from one row of prepared inputs to the next. */
   readonly rowBytes: number
   /** Where the sums of the spans of inputs begin, and the bytes that those of a row take. */
@@ -35,20 +30,17 @@ export const planPacked = (sizes: PackedSizes): PackedPlan => {
   // Long sums of x·code and of x would lose in their difference what short ones keep.
   const spanChunks = groups > 1 ? chunks / groups : longestSpan(chunks)
   const spans = chunks / spanChunks
-  const depth = rows > rowsTogether ? chunksTogether / spanChunks : spans
   // Rows should not share their places in the cache.
-  const rowBytes = (depth * spanChunks * chunkInputs + 16) * float
-  const kept = Math.min(rows, rowsTogether)
-  const sumBytes = depth * float
+  const rowBytes = (chunks * chunkInputs + 16) * float
+  const sumBytes = spans * float
   return {
     ...sizes,
     spanChunks,
     spans,
     scaleStep: groups === 1 ? 0 : float,
-    depth,
     rowBytes,
-    sums: kept * rowBytes,
+    sums: rows * rowBytes,
     sumBytes,
-    scratchBytes: kept * (rowBytes + sumBytes),
+    scratchBytes: rows * (rowBytes + sumBytes),
   }
 }

@@ -3,9 +3,9 @@ import { Device, Kernel, Tensor } from "@espalier/tensor"
 import { layer as webgpuLayer } from "@espalier/webgpu"
 import { Context, Effect, Layer, Result, Scope } from "effect"
 import { quantizedLinear } from "./packed_linear.ts"
-import type { PackedBits } from "./packed_linear_sizes.ts"
-import { packedWgsl } from "./packed_linear_wgsl.ts"
-import { checkProduct, describePacked, smallCases } from "./testing/packed_linear.ts"
+import type { PackedBits } from "./sizes.ts"
+import { packedWgsl } from "./wgsl.ts"
+import { checkProduct, describePacked, smallCases } from "../testing/packed_linear.ts"
 
 const required = process.env["ESPALIER_REQUIRE_WEBGPU"] === "1"
 const opened = await Layer.buildWithScope(
