@@ -1,10 +1,12 @@
 import { DeviceUnavailable, PipelineDevice } from "@espalier/pipeline"
 import type { DeviceUnavailable as Unavailable } from "@espalier/tensor"
 import { Device } from "@espalier/tensor"
-import * as Wasm from "@espalier/wasm"
-import * as WebGpu from "@espalier/webgpu"
 import { Effect, Layer } from "effect"
 import type { DeviceChoice } from "./command_line/application.ts"
+import { fastLinearAlgebra } from "./devices/linear_algebra.ts"
+import { wasmDevice } from "./devices/wasm.ts"
+import { webGpuDevice } from "./devices/webgpu.ts"
+import { numericsClass } from "./numerics_class.ts"
 
 /** What a pipeline needs to know of the tensor device, taken from it. */
 const describe: Layer.Layer<PipelineDevice, never, Device> = Layer.effect(
@@ -14,8 +16,12 @@ const describe: Layer.Layer<PipelineDevice, never, Device> = Layer.effect(
     adapter: info.adapter,
     software: info.software,
     dispatches: () => statistics().dispatches,
-    // Threads do not change results, so the wasm device is one device whatever the machine.
-    fingerprint: info.kind === "wasm" ? "wasm" : `${info.kind} ${info.adapter}`,
+    features: info.dtypes,
+    modules: [
+      info.kind === "wasm" ? wasmDevice.module : webGpuDevice.module,
+      fastLinearAlgebra.module,
+    ],
+    fingerprint: numericsClass(info),
   })),
 )
 
@@ -31,9 +37,9 @@ const orUnavailable = (
   )
 
 const devices: Readonly<Record<DeviceChoice, Layer.Layer<Device, DeviceUnavailable>>> = {
-  wasm: orUnavailable(Wasm.layer()),
-  webgpu: orUnavailable(WebGpu.layer({ software: "allow" })),
-  auto: orUnavailable(WebGpu.layer({ software: false }).pipe(Layer.catch(() => Wasm.layer()))),
+  wasm: orUnavailable(wasmDevice.layer),
+  webgpu: orUnavailable(webGpuDevice.any),
+  auto: orUnavailable(webGpuDevice.hardware.pipe(Layer.catch(() => wasmDevice.layer))),
 }
 
 /**
@@ -44,4 +50,4 @@ const devices: Readonly<Record<DeviceChoice, Layer.Layer<Device, DeviceUnavailab
 export const deviceLayer = (
   choice: DeviceChoice,
 ): Layer.Layer<Device | PipelineDevice, DeviceUnavailable> =>
-  Layer.merge(describe, Wasm.linearAlgebra()).pipe(Layer.provideMerge(devices[choice]))
+  Layer.merge(describe, fastLinearAlgebra.layer).pipe(Layer.provideMerge(devices[choice]))

@@ -12,6 +12,8 @@ import {
   UnknownKey,
   UnknownReference,
 } from "./problem.ts"
+import { parseReferenceText } from "./reference.ts"
+import type { Sandbox } from "./sandbox.ts"
 import type { ErasedInput, Step } from "./step.ts"
 
 /** What the check of one step works with. */
@@ -23,6 +25,9 @@ export interface StepCheck<R> {
   /** The steps of the whole pipeline; one whose own `use` is unknown has no step. */
   readonly steps: ReadonlyMap<string, Step<R> | undefined>
   readonly dataFolder: DataFolder
+  /** At most so many of what `limited` of the step names. */
+  readonly limit: number | undefined
+  readonly sandbox: Sandbox | undefined
   readonly report: (problem: PipelineProblem) => void
 }
 
@@ -86,7 +91,8 @@ const parseReference = <R>(
 ): Omit<Reference, "name"> | undefined => {
   const { source, steps, report } = check
   const place = placeOf(source, path, "value")
-  if (typeof text !== "string" || !text.startsWith("$")) {
+  const written = parseReferenceText(text)
+  if (typeof text !== "string" || written === undefined) {
     const known = typeof text === "string" && steps.has(text)
     report(
       new InvalidValue({
@@ -97,7 +103,7 @@ const parseReference = <R>(
     )
     return undefined
   }
-  const [target, output, ...more] = text.slice(1).split(".")
+  const { step: target, output } = written
   if (!steps.has(target)) {
     const known = [...steps.keys()]
     const hint = suggest(target, known, "steps of this pipeline")
@@ -136,12 +142,12 @@ const parseReference = <R>(
     )
     return undefined
   }
-  if (more.length > 0 || (name !== "metrics" && !outputs.includes(name))) {
+  if (name !== "metrics" && !outputs.includes(name)) {
     report(
       new UnknownReference({
         ...place,
         reference: text,
-        detail: `${referred.use} has no output "${[name, ...more].join(".")}"`,
+        detail: `${referred.use} has no output "${name}"`,
         known,
         hint: suggest(text, known, "outputs"),
       }),
@@ -198,12 +204,13 @@ const checkInput = <R>(
 }
 
 const checkPath = <R>(
-  { source, id, dataFolder, report }: StepCheck<R>,
+  { source, id, dataFolder, sandbox, report }: StepCheck<R>,
   key: string,
   given: string,
 ) =>
   locateInputFile({
     given,
+    sandbox,
     folder: source.folder,
     dataFolder,
     place: placeOf(source, ["steps", id, key], "value"),
@@ -214,6 +221,16 @@ const checkPath = <R>(
       return Effect.succeed(undefined)
     }),
   )
+
+/** The counts of a configuration that are above the limit, or open, cut to it. */
+const cutToLimit = <R>(
+  { step: { limited }, limit }: StepCheck<R>,
+  encoded: JsonObject,
+): JsonObject | undefined => {
+  if (limit === undefined) return undefined
+  const above = limited.filter((key) => !(Number(encoded[key] ?? Infinity) <= limit))
+  return above.length === 0 ? undefined : Object.fromEntries(above.map((key) => [key, limit]))
+}
 
 /**
  * Checks one step of a document against its definition and reports every problem. The result is
@@ -234,7 +251,9 @@ export const checkStep = Effect.fnUntraced(function* <R>(check: StepCheck<R>) {
       .filter((key) => fields[key] !== undefined && fields[key] !== null)
       .map((key) => [key, fields[key]]),
   )
-  const checked = checkConfig(check, given)
+  const free = checkConfig(check, given)
+  const cut = cutToLimit(check, free?.encoded ?? {})
+  const checked = cut === undefined ? free : checkConfig(check, { ...given, ...cut })
   const inputs: Record<string, ReadonlyArray<Reference>> = {}
   for (const [key, input] of Object.entries(step.inputs)) {
     const references = checkInput(check, key, input)

@@ -2,7 +2,8 @@ import { Effect, FileSystem, Option, Path, type PlatformError, Schema } from "ef
 import type { DataFolder } from "./data_folder.ts"
 import { suggest } from "./did_you_mean.ts"
 import { describePlatformError } from "./pipeline_file.ts"
-import { DataFolderMissing, InputFileMissing } from "./problem.ts"
+import { DataFolderMissing, InputFileMissing, PathOutsideSandbox } from "./problem.ts"
+import { leadsOutside, type Sandbox } from "./sandbox.ts"
 
 /** A file or folder that is there and cannot be read, or not all of it. */
 export class InputFileUnreadable extends Schema.TaggedError<InputFileUnreadable>()(
@@ -57,12 +58,15 @@ export interface InputFileRequest {
   }
   /** What paths are relative to, in words, for the hint. */
   readonly relativeTo: string
+  /** The folders that it must lie in; anywhere where none are given. */
+  readonly sandbox?: Sandbox | undefined
 }
 
 /**
  * The absolute path of a file or folder that is there and may be read.
  *
- * Fails with `DataFolderMissing` or `InputFileMissing`, whose hint names a likely neighbour.
+ * Fails with `DataFolderMissing`, with `PathOutsideSandbox`, or with `InputFileMissing`, whose hint names
+ * a likely neighbour.
  */
 export const locateInputFile = Effect.fnUntraced(function* (request: InputFileRequest) {
   const { given, dataFolder, place } = request
@@ -78,6 +82,12 @@ export const locateInputFile = Effect.fnUntraced(function* (request: InputFileRe
   }
   const folder = inData ? Option.getOrThrow(dataFolder.path) : request.folder
   const absolute = path.resolve(folder, inData ? given.slice("data:".length) : given)
+  const { sandbox } = request
+  const outside = sandbox === undefined ? undefined : yield* leadsOutside(absolute, sandbox)
+  if (sandbox !== undefined && outside !== undefined) {
+    const hint = "allow its folder with --allow DIR, or copy it into one of these"
+    return yield* new PathOutsideSandbox({ ...place, path: outside, allowed: sandbox, hint })
+  }
   const readable = yield* fileSystem.access(absolute, { readable: true }).pipe(
     Effect.as(true),
     Effect.orElseSucceed(() => false),

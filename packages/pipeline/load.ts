@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import { type DataFolderOptions, findDataFolder } from "./data_folder.ts"
 import { applyOverrides, parseOverride } from "./override.ts"
 import { readPipelineFile } from "./pipeline_file.ts"
@@ -11,7 +11,7 @@ import type { Step } from "./step.ts"
  * @example
  * ```ts
  * import { NodeServices } from "@effect/platform-node"
- * import { Effect } from "effect"
+ * import { Effect, Option } from "effect"
  * import { loadPipeline, type Step } from "@espalier/pipeline"
  *
  * const load = (steps: ReadonlyArray<Step>) =>
@@ -27,11 +27,26 @@ export const loadPipeline = Effect.fnUntraced(function* <R>(
     /** Overrides as they are given on a command line: `steps.pruned.sparsity=0.5`. */
     readonly set?: ReadonlyArray<string>
     readonly data?: DataFolderOptions
+    /** At most so many of whatever steps take a number of: for trials. */
+    readonly limit?: number
+    /**
+     * Folders beside that of the pipeline file and the data folder that files may lie in. Given, files
+     * elsewhere are refused, and so are pipelines that are programs.
+     */
+    readonly sandbox?: ReadonlyArray<string>
   },
 ) {
   const overrides = yield* Effect.forEach(options.set ?? [], parseOverride)
-  const written = yield* readPipelineFile(file)
+  const written = yield* readPipelineFile(file, { programs: options.sandbox === undefined })
   const source = yield* applyOverrides(written, overrides)
   const dataFolder = yield* findDataFolder(options.data ?? {})
-  return yield* resolvePipeline(source, { steps: options.steps, dataFolder })
+  const { steps, limit, sandbox } = options
+  return yield* resolvePipeline(source, {
+    steps,
+    dataFolder,
+    ...(limit === undefined ? {} : { limit }),
+    ...(sandbox === undefined
+      ? {}
+      : { sandbox: [source.folder, ...Option.toArray(dataFolder.path), ...sandbox] }),
+  })
 })

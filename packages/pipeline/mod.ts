@@ -48,6 +48,7 @@ export {
   InputFileMissing,
   InvalidPipeline,
   InvalidValue,
+  PathOutsideSandbox,
   PipelineCycle,
   PipelineFileMissing,
   type PipelineProblem,
@@ -58,7 +59,20 @@ export {
   UnknownStep,
 } from "./problem.ts"
 export { resolvePipeline } from "./resolve.ts"
-export { describeCause, type RunOptions, runPipeline } from "./run.ts"
+export { hashModules, type ModuleGraph } from "./code/module_hash.ts"
+export { type PipelineCode, readPipelineCode } from "./code/pipeline_code.ts"
+export { describeCause } from "./describe_cause.ts"
+export { eventLine } from "./event_json.ts"
+export {
+  Executor,
+  type ExecutorService,
+  type JobInput,
+  type JobValue,
+  type StepJob,
+} from "./executor.ts"
+export { readJobInputs } from "./input_reader.ts"
+export { type RunOptions, runPipeline } from "./run.ts"
+export { type Selection, StepNotFound } from "./select_steps.ts"
 export type { RunEvent } from "./run_event.ts"
 export type { RunRecord, StepFailure, StepRecord } from "./run_record.ts"
 export { sha256, sha256Json } from "./sha256.ts"
@@ -73,9 +87,32 @@ export {
   Step,
   type StepContext,
   type StepDefinition,
+  type OutputSpecifications,
   type StepResult,
+  type TypedStep,
 } from "./step.ts"
-export { explainChange, type KeyMaterial } from "./step_key.ts"
-export { Store, type StoreLookup, type StoreService } from "./store.ts"
+export type { KeyMaterial, MadeFrom, MadeFromInput } from "./step_key.ts"
+export {
+  type AddStep,
+  type StepArguments,
+  type StepValues,
+  TypedPipeline,
+  type ValueReference,
+} from "./typed_pipeline.ts"
+export {
+  ArchiveExists,
+  ArchiveFileError,
+  InvalidArchive,
+  RunExists,
+  RunIncomplete,
+} from "./store/archive_error.ts"
+export type { RunsToKeep } from "./store/choose_runs.ts"
+export type { GarbageCount, GarbageOptions, GarbageReport } from "./store/collect_garbage.ts"
+export type { StoreLookup } from "./store/entries.ts"
+export type { ExportReport } from "./store/export_runs.ts"
+export type { ImportReport } from "./store/import_runs.ts"
+export { type RunFolder, UnknownRun } from "./store/run_folders.ts"
+export type { RunUsage, StepUsage, StoreUsage } from "./store/usage.ts"
+export { Store, type StoreService } from "./store.ts"
 export type { StoredFile, StoredOutput, StoreEntry } from "./store_entry.ts"
 export { StoreError } from "./store_error.ts"

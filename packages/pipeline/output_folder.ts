@@ -2,6 +2,7 @@ import { Effect, FileSystem, Path, type PlatformError, Schema } from "effect"
 import { describePlatformError } from "./pipeline_file.ts"
 import { Store } from "./store.ts"
 import type { StoreEntry } from "./store_entry.ts"
+import { StoreError } from "./store_error.ts"
 
 /** The folder that the results should go to cannot be written to. */
 export class OutputFolderError extends Schema.TaggedError<OutputFolderError>()(
@@ -18,7 +19,10 @@ export interface OutputFolder {
   /** The absolute path. */
   readonly path: string
   /** Copies the files of a step to `<step>/<output>/<file>`, and its files for people to `<step>/<file>`. */
-  readonly addStep: (id: string, entry: StoreEntry) => Effect.Effect<void, OutputFolderError>
+  readonly addStep: (
+    id: string,
+    entry: StoreEntry,
+  ) => Effect.Effect<void, OutputFolderError | StoreError>
   /** Writes a file at the top, by way of a temporary name. */
   readonly writeText: (name: string, text: string) => Effect.Effect<void, OutputFolderError>
 }
@@ -29,16 +33,14 @@ export const openOutputFolder = Effect.fnUntraced(function* (location: string) {
   const path = yield* Path.Path
   const store = yield* Store
   const folder = path.resolve(location)
+  const unwritable = (error: PlatformError.PlatformError) =>
+    new OutputFolderError({
+      path: location,
+      detail: describePlatformError(error),
+      hint: "give --out a folder that you may write to and that has space; what was computed is kept in the store",
+    })
   const guard = <A, R>(effect: Effect.Effect<A, PlatformError.PlatformError, R>) =>
-    Effect.mapError(
-      effect,
-      (error) =>
-        new OutputFolderError({
-          path: location,
-          detail: describePlatformError(error),
-          hint: "give --out a folder that you may write to and that has space; what was computed is kept in the store",
-        }),
-    )
+    Effect.mapError(effect, unwritable)
   const writeText = (name: string, text: string) =>
     Effect.acquireUseRelease(
       Effect.sync(() => path.join(folder, `.${name}.${crypto.randomUUID()}`)),
@@ -60,16 +62,19 @@ export const openOutputFolder = Effect.fnUntraced(function* (location: string) {
   const output: OutputFolder = {
     path: folder,
     writeText: (name, text) => guard(writeText(name, text)),
-    addStep: Effect.fnUntraced(function* (id, entry) {
-      for (const [name, file] of Object.entries(entry.files)) {
-        yield* store.copyTo(file, path.join(folder, id, name))
-      }
-      for (const [output, { files }] of Object.entries(entry.outputs)) {
-        for (const [name, file] of Object.entries(files)) {
-          yield* store.copyTo(file, path.join(folder, id, output, name))
+    addStep: Effect.fnUntraced(
+      function* (id, entry) {
+        for (const [name, file] of Object.entries(entry.files)) {
+          yield* store.copyTo(file, path.join(folder, id, name))
         }
-      }
-    }, guard),
+        for (const [output, { files }] of Object.entries(entry.outputs)) {
+          for (const [name, file] of Object.entries(files)) {
+            yield* store.copyTo(file, path.join(folder, id, output, name))
+          }
+        }
+      },
+      Effect.mapError((error) => (error instanceof StoreError ? error : unwritable(error))),
+    ),
   }
   return output
 })

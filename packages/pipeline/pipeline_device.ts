@@ -15,6 +15,13 @@ export class PipelineDevice extends Context.Service<
     readonly software: boolean
     /** How many kernels it was given so far. */
     readonly dispatches: () => number
+    /** What it can do that others of its kind may not, for the manifest. */
+    readonly features?: ReadonlyArray<string>
+    /**
+     * The URLs of the modules that compute on it: the hash of their code is part of the key of device
+     * steps. Without them the fingerprint has to say all.
+     */
+    readonly modules?: ReadonlyArray<string>
     /** Devices with equal fingerprints give equal results: part of the key of device steps. */
     readonly fingerprint: string
   }

@@ -138,12 +138,16 @@ const moduleSource = Effect.fnUntraced(function* (file: string, absolute: string
 
 /**
  * Reads a pipeline file without judging what it says: YAML, or a module (`.ts`, `.js`, `.mjs`,
- * `.mts`) whose default export is the same document.
+ * `.mts`) whose default export is the same document. A module is a program, which reading runs: with
+ * `programs: false` it is refused.
  *
  * Fails with `PipelineFileMissing` where it cannot be read and `InvalidPipeline` where it is not
  * YAML or does not load.
  */
-export const readPipelineFile = Effect.fnUntraced(function* (file: string) {
+export const readPipelineFile = Effect.fnUntraced(function* (
+  file: string,
+  { programs = true }: { readonly programs?: boolean } = {},
+) {
   const fileSystem = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const absolute = path.resolve(file)
@@ -157,9 +161,15 @@ export const readPipelineFile = Effect.fnUntraced(function* (file: string) {
         }),
     ),
   )
-  return yield* /\.[cm]?[jt]s$/.test(absolute)
-    ? moduleSource(file, absolute)
-    : yamlSource(file, path.dirname(absolute), text)
+  if (!/\.[cm]?[jt]s$/.test(absolute)) return yield* yamlSource(file, path.dirname(absolute), text)
+  if (programs) return yield* moduleSource(file, absolute)
+  const problem = new PipelineSyntaxError({
+    file,
+    at: "",
+    detail: "is a program, and a sandbox runs none",
+    hint: "write the pipeline as YAML, or leave --sandbox out",
+  })
+  return yield* new InvalidPipeline({ file, problems: [problem] })
 })
 
 /** A file system error in a few words. */

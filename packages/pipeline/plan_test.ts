@@ -1,6 +1,7 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
+import { sha256 } from "./sha256.ts"
 import { makeWorkplace } from "./testing/workplace.ts"
 
 const story = `name: story
@@ -12,7 +13,9 @@ steps:
   size: { use: test/measure, text: $cut.head }
 `
 
-layer(NodeServices.layer)("planPipeline", (it) => {
+layer(NodeServices.layer, { excludeTestServices: true })("planPipeline", (it) => {
+  const hashes = (from: string, to: string) =>
+    `sha256 ${sha256(from).slice(0, 8)}… → ${sha256(to).slice(0, 8)}…`
   const told = (
     steps: ReadonlyArray<{ id: string; cache: string; reasons: ReadonlyArray<string> }>,
   ) =>
@@ -24,9 +27,9 @@ layer(NodeServices.layer)("planPipeline", (it) => {
       yield* write("story.txt", "Once")
       assert.deepStrictEqual(told(yield* plan(story)), {
         story: "miss; never run",
-        loud: "miss; depends on story",
-        cut: "miss; depends on loud",
-        size: "miss; depends on cut",
+        loud: "miss; never run",
+        cut: "miss; never run",
+        size: "miss; never run",
       })
       yield* run(story)
       assert.deepStrictEqual(told(yield* plan(story)), {
@@ -56,7 +59,7 @@ layer(NodeServices.layer)("planPipeline", (it) => {
       assert.strictEqual(yield* reason("loud", { set: ["steps.loud.text=$story"] }), "hit")
       assert.strictEqual(
         yield* reason("cut", { set: ["steps.cut.text=$story"] }),
-        "miss; input text changed",
+        "miss; input text changed $loud.text → $story.text",
       )
       assert.strictEqual(
         yield* reason("size", { set: ["steps.size.other=$story"] }),
@@ -72,7 +75,65 @@ layer(NodeServices.layer)("planPipeline", (it) => {
         "miss; package @espalier/pruning changed none → 0.2.0",
       )
       yield* write("story.txt", "Twice")
-      assert.strictEqual(yield* reason("story"), "miss; the content of config.path changed")
+      assert.strictEqual(
+        yield* reason("story"),
+        `miss; the content of config.path (story.txt) changed: ${hashes("Once", "Twice")}`,
+      )
+    }),
+  )
+
+  it.effect("a step after a miss says with what it begins, and what is its own", () =>
+    Effect.gen(function* () {
+      const { plan, run, write } = yield* makeWorkplace
+      yield* write("story.txt", "Once")
+      yield* run(story)
+      const set = ["steps.story.skip=1", "steps.loud.times=3"]
+      const waits = "text may change: story runs (config.skip changed none → 1)"
+      assert.deepStrictEqual(told(yield* plan(story, { set })), {
+        story: "miss; config.skip changed none → 1",
+        loud: `miss; config.times changed 2 → 3; ${waits}`,
+        cut: `miss; ${waits}`,
+        size: `miss; ${waits}`,
+      })
+    }),
+  )
+
+  it.effect("a changed input is told with the first thing before it that changed", () =>
+    Effect.gen(function* () {
+      const { plan, run, write } = yield* makeWorkplace
+      yield* write("story.txt", "Once")
+      yield* run(story)
+      const set = ["steps.story.skip=1"]
+      yield* run(story, { set, only: ["story"] })
+      const near = told(yield* plan(story, { set }))
+      assert.match(
+        near.loud,
+        /^miss; text: sha256 [0-9a-f]{8}… → [0-9a-f]{8}…, because skip none → 1 in story$/,
+      )
+      assert.match(near.cut, /^miss; text may change: loud runs \(text: sha256 .* in story\)$/)
+      yield* run(story, { set, only: ["loud"] })
+      const far = told(yield* plan(story, { set }))
+      assert.match(far.cut, /^miss; text: sha256 .*, because skip none → 1 in story$/)
+      yield* write("story.txt", "Twice")
+      yield* run(story, { set, only: ["story"] })
+      assert.include(
+        told(yield* plan(story, { set })).loud,
+        `, because story.txt: ${hashes("Once", "Twice")} in story`,
+      )
+    }),
+  )
+
+  it.effect("operational keys make no difference", () =>
+    Effect.gen(function* () {
+      const { plan, run } = yield* makeWorkplace
+      const slow = "name: slow\nsteps: { slow: { use: test/slow, end: 2, milliseconds: 1 } }\n"
+      const record = yield* run(slow)
+      assert.strictEqual(record.status, "done")
+      const set = ["steps.slow.milliseconds=2"]
+      assert.deepStrictEqual(told(yield* plan(slow, { set })), { slow: "hit" })
+      const more = ["steps.slow.end=3", ...set]
+      const reason = "miss; config.end changed 2 → 3"
+      assert.deepStrictEqual(told(yield* plan(slow, { set: more })), { slow: reason })
     }),
   )
 

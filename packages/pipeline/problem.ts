@@ -118,6 +118,16 @@ export class DataFolderMissing extends Schema.TaggedError<DataFolderMissing>()(
   }
 }
 
+/** A path that leads out of the folders that are allowed. */
+export class PathOutsideSandbox extends Schema.TaggedError<PathOutsideSandbox>()(
+  "PathOutsideSandbox",
+  { ...place, path: Schema.String, allowed: Schema.Array(Schema.String) },
+) {
+  override get message(): string {
+    return placed(this, `${this.path} is outside of what is allowed: ${this.allowed.join(", ")}`)
+  }
+}
+
 /** Everything that can be wrong with a pipeline before it runs. */
 export type PipelineProblem =
   | PipelineSyntaxError
@@ -129,6 +139,7 @@ export type PipelineProblem =
   | InvalidValue
   | InputFileMissing
   | DataFolderMissing
+  | PathOutsideSandbox
 
 /** A pipeline that cannot run, with everything that is wrong with it: nothing has run. */
 export class InvalidPipeline extends Schema.TaggedError<InvalidPipeline>()("InvalidPipeline", {
@@ -144,6 +155,7 @@ export class InvalidPipeline extends Schema.TaggedError<InvalidPipeline>()("Inva
       InvalidValue,
       InputFileMissing,
       DataFolderMissing,
+      PathOutsideSandbox,
     ]),
   ),
 }) {

@@ -3,6 +3,7 @@ import { toJson } from "./canonical_json.ts"
 import { checkStep, placeOf } from "./check_step.ts"
 import type { DataFolder } from "./data_folder.ts"
 import { suggest } from "./did_you_mean.ts"
+import { expandMatrix } from "./matrix.ts"
 import type { Pipeline, PipelineStep } from "./pipeline.ts"
 import type { PipelineSource } from "./pipeline_file.ts"
 import {
@@ -13,6 +14,7 @@ import {
   UnknownKey,
   UnknownStep,
 } from "./problem.ts"
+import type { Sandbox } from "./sandbox.ts"
 import type { Step } from "./step.ts"
 import { findCycle, orderByNeeds } from "./step_order.ts"
 
@@ -78,7 +80,7 @@ const checkUses = <R>(
     const path = ["steps", id]
     const refuse = (detail: string, hint: string) =>
       report(new InvalidValue({ ...placeOf(source, path, "key"), detail, hint }))
-    if (!/^[A-Za-z_][\w-]{0,63}$/.test(id)) {
+    if (!/^[A-Za-z_][\w-]{0,63}(\[.*\])?$/s.test(id)) {
       refuse(
         "is not a name for a step",
         "begin with a letter and go on with letters, digits, - or _, 64 at most",
@@ -108,32 +110,44 @@ const checkUses = <R>(
  * Fails with one `InvalidPipeline` that holds everything that is wrong.
  */
 export const resolvePipeline = <R>(
-  source: PipelineSource,
-  options: { readonly steps: ReadonlyArray<Step<R>>; readonly dataFolder: DataFolder },
+  written: PipelineSource,
+  options: {
+    readonly steps: ReadonlyArray<Step<R>>
+    readonly dataFolder: DataFolder
+    /** At most so many of whatever steps take a number of: for trials. */
+    readonly limit?: number
+    /** The folders that files must lie in; anywhere where none are given. */
+    readonly sandbox?: Sandbox
+  },
 ): Effect.Effect<Pipeline<R>, InvalidPipeline, FileSystem.FileSystem | Path.Path> =>
   Effect.gen(function* () {
     const problems: Array<PipelineProblem> = []
-    const report = (problem: PipelineProblem) => void problems.push(problem)
-    const { file, document } = source
-    if (!Predicate.isObject(document)) {
+    const report = (problem: PipelineProblem) => {
+      // A step with a matrix is checked once for each combination.
+      if (problems.every(({ message }) => message !== problem.message)) problems.push(problem)
+    }
+    const { file } = written
+    if (!Predicate.isObject(written.document)) {
       report(
         new InvalidValue({
-          ...placeOf(source, [], "value"),
+          ...placeOf(written, [], "value"),
           detail: "a pipeline is a map with the keys name and steps",
           hint: "begin with name: and steps:",
         }),
       )
       return yield* new InvalidPipeline({ file, problems })
     }
-    const header = checkHeader(source, document, report)
     const registry = new Map(options.steps.map((step) => [step.use, step]))
+    const source = expandMatrix(written, registry, report)
+    const header = checkHeader(source, source.document as object, report)
     const uses = checkUses(source, header.steps, registry, report)
     const checked = new Map<string, PipelineStep<R>>()
     for (const [id, step] of uses) {
       if (step === undefined) continue
       const fields = header.steps[id] as Readonly<Record<string, unknown>>
       const check = { source, id, step, fields, steps: uses, report }
-      checked.set(id, yield* checkStep({ ...check, dataFolder: options.dataFolder }))
+      const { dataFolder, limit, sandbox } = options
+      checked.set(id, yield* checkStep({ ...check, dataFolder, limit, sandbox }))
     }
     const needs = new Map([...checked].map(([id, step]) => [id, step.needs]))
     const cycle = findCycle(needs)
@@ -148,7 +162,7 @@ export const resolvePipeline = <R>(
     }
     if (problems.length > 0) return yield* new InvalidPipeline({ file, problems })
     const steps = orderByNeeds(needs).map((id) => checked.get(id)!)
-    const written = ({ id, step, encodedConfig }: PipelineStep<R>) => {
+    const resolved = ({ id, step, encodedConfig }: PipelineStep<R>) => {
       const fields = header.steps[id] as Readonly<Record<string, unknown>>
       const references = Object.keys(step.inputs)
         .filter((key) => key in fields)
@@ -165,7 +179,7 @@ export const resolvePipeline = <R>(
         name: header.name,
         ...(header.description === undefined ? {} : { description: header.description }),
         seed: header.seed,
-        steps: Object.fromEntries([...checked.values()].map((step) => [step.id, written(step)])),
+        steps: Object.fromEntries([...checked.values()].map((step) => [step.id, resolved(step)])),
       },
     }
   })

@@ -1,57 +1,42 @@
+import { Notices } from "@espalier/runtime"
 import { Cause, Clock, DateTime, Effect, Exit, type FileSystem, type Path } from "effect"
-import { toJson } from "./canonical_json.ts"
-import { executeStep, makeInputReader } from "./execute_step.ts"
+import { type JsonObject, toJson } from "./canonical_json.ts"
+import { describeCause } from "./describe_cause.ts"
+import { Executor } from "./executor.ts"
 import type { InputFileUnreadable } from "./input_file.ts"
+import { jobValues, makeInputReader } from "./input_reader.ts"
+import { rememberMadeFrom } from "./explain_miss.ts"
 import { hashInputFiles, inspectStep } from "./inspect_step.ts"
+import { makeMemoryWatch } from "./memory_watch.ts"
 import { openOutputFolder, type OutputFolderError } from "./output_folder.ts"
 import type { Pipeline, PipelineStep } from "./pipeline.ts"
+import { readPipelineCode } from "./code/pipeline_code.ts"
 import { PipelineDevice } from "./pipeline_device.ts"
 import type { RunEvent } from "./run_event.ts"
-import {
-  makeManifest,
-  type RunRecord,
-  type StepFailure,
-  type StepProvenance,
-  type StepRecord,
-} from "./run_record.ts"
+import { makeManifest, type RunRecord, type StepProvenance, type StepRecord } from "./run_record.ts"
+import { makeRunLog } from "./run_log.ts"
+import { runTasks } from "./schedule.ts"
+import { type Selection, selectSteps, type StepNotFound } from "./select_steps.ts"
 import { Store } from "./store.ts"
 import type { StoreEntry } from "./store_entry.ts"
 import type { StoreError } from "./store_error.ts"
 
 /** How to run a pipeline. */
-export interface RunOptions {
-  /** The versions of the packages that results depend on: part of every key and of the manifest. */
+export interface RunOptions extends Selection {
+  /** The versions of the packages that results depend on: in the manifest, and in keys for code that cannot be read. */
   readonly packages: Readonly<Record<string, string>>
   /** What else the manifest says about the machine, e.g. `{ node: process.version }`. */
-  readonly environment?: Readonly<Record<string, string>>
+  readonly environment?: JsonObject
   /** A folder that receives manifest, results and the files of the steps. */
   readonly out?: string
+  /** Steps that may run at the same time; 1. */
+  readonly jobs?: number
+  /** Whether steps that do not need a failed one still run; true. */
+  readonly keepGoing?: boolean
+  /** How the run was asked for, to ask for it again: kept as `run.json` from its beginning on. */
+  readonly request?: JsonObject
   /** Is told what happens, in order. */
   readonly onEvent?: (event: RunEvent) => Effect.Effect<void>
-}
-
-/** Some messages end with the hint, so that they are complete by themselves; here the two are apart. */
-const withoutHint = (message: string, hint: string | undefined): string =>
-  hint !== undefined && hint !== "" && message.endsWith(hint)
-    ? message.slice(0, -hint.length).replace(/[\s.]+$/, "")
-    : message
-
-/** What is told of a cause that ended a step. */
-export const describeCause = (cause: Cause.Cause<unknown>): StepFailure => {
-  const failure = cause.reasons.find(Cause.isFailReason)?.error
-  if (failure !== undefined) {
-    const { _tag, message, hint } = failure as Partial<Record<string, unknown>>
-    const tag = typeof _tag === "string" ? _tag : "Error"
-    const told = typeof hint === "string" ? hint : undefined
-    return {
-      tag,
-      message: typeof message === "string" && message !== "" ? withoutHint(message, told) : tag,
-      ...(told === undefined ? {} : { hint: told }),
-    }
-  }
-  const defect = Cause.squash(cause)
-  const message = defect instanceof Error ? `${defect.name}: ${defect.message}` : String(defect)
-  return { tag: "Defect", message: message.split("\n")[0] }
 }
 
 const nothing = { seconds: 0, metrics: {}, dispatches: 0, hostFallbacks: [], notices: [] }
@@ -63,12 +48,13 @@ const newRunName = Effect.map(
 )
 
 /**
- * Runs a pipeline: each step whose result the store does not have, in order, on one device. A
- * result is kept as soon as it is there. Where a step fails, those that need it are skipped and
- * the others go on; the record says so. An interruption leaves nothing half written, and the next
- * run goes on from what is kept.
+ * Runs a pipeline: each step whose result the store does not have, once what it needs is there, as
+ * many at a time as `jobs` says. A result is kept as soon as it is there. Where a step fails, those
+ * that need it are skipped and the others go on; the record says so. An interruption leaves nothing
+ * half written, and the next run goes on from what is kept.
  *
- * Fails only where the store, the output folder or an input file does; a failed step is in the record.
+ * Fails only where the store, the output folder or an input file does, or a step is asked for that is
+ * not there; a failed step is in the record.
  *
  * @example
  * ```ts
@@ -84,37 +70,52 @@ export const runPipeline = <R>(
   options: RunOptions,
 ): Effect.Effect<
   RunRecord,
-  StoreError | OutputFolderError | InputFileUnreadable,
+  StoreError | OutputFolderError | InputFileUnreadable | StepNotFound,
   R | Store | PipelineDevice | FileSystem.FileSystem | Path.Path
 > =>
   Effect.gen(function* () {
     const store = yield* Store
     const device = yield* PipelineDevice
-    const emit = options.onEvent ?? (() => Effect.void)
+    const executor = yield* Executor
+    const { keepGoing = true, jobs = 1 } = options
+    const { ids, anew } = yield* Effect.fromResult(selectSteps(pipeline, options))
+    const steps = pipeline.steps.filter(({ id }) => ids.has(id))
     const out = options.out === undefined ? undefined : yield* openOutputFolder(options.out)
     const run = yield* newRunName
     const started = DateTime.formatIso(yield* DateTime.now)
+    const keep = yield* makeRunLog(run)
+    const { onEvent = () => Effect.void } = options
+    const emit = (event: RunEvent) => Effect.andThen(keep(event), onEvent(event))
+    const request = { ...options.request, run, name: pipeline.name, started, process: process.pid }
+    yield* store.writeRunFile(run, "run.json", `${JSON.stringify(request, null, 2)}\n`)
     const dispatchesBefore = device.dispatches()
+    const [code, codeNotices] = yield* Notices.collect(
+      readPipelineCode({ steps }, options.packages),
+    )
     const inputFiles = yield* hashInputFiles(pipeline)
-    const total = pipeline.steps.length
+    const fileHashes = new Map(inputFiles.map(({ path, sha256 }) => [path, sha256]))
+    const total = steps.length
     const records = new Map<string, StepRecord>()
     const provenance = new Map<string, StepProvenance>()
     const results = new Map<string, StoreEntry>()
-    const reader = makeInputReader(pipeline.steps)
+    const reader = makeInputReader(steps)
+    const watchMemory = makeMemoryWatch()
+    let failedStep: string | undefined
 
     const finish = Effect.fnUntraced(function* (interrupted: boolean) {
-      const steps = pipeline.steps.map(({ id, step }): [string, StepRecord] => [
+      const told = steps.map(({ id, step }): [string, StepRecord] => [
         id,
         records.get(id) ?? { ...nothing, use: step.use, status: "skipped", reason: "interrupted" },
       ])
-      const failed = steps.some(([, step]) => step.status === "failed")
+      const failed = told.some(([, step]) => step.status === "failed")
       const { kind, adapter, software } = device
       const record: RunRecord = {
         run,
         name: pipeline.name,
         status: interrupted ? "interrupted" : failed ? "failed" : "done",
         device: { kind, adapter, software, dispatches: device.dispatches() - dispatchesBefore },
-        steps: Object.fromEntries(steps),
+        ...(codeNotices.length === 0 ? {} : { notices: codeNotices }),
+        steps: Object.fromEntries(told),
       }
       const manifest = makeManifest({
         record,
@@ -122,9 +123,10 @@ export const runPipeline = <R>(
         document: pipeline.document,
         seed: pipeline.seed,
         inputs: inputFiles,
+        code,
         packages: options.packages,
         environment: options.environment ?? {},
-        fingerprint: device.fingerprint,
+        device,
         started,
         finished: DateTime.formatIso(yield* DateTime.now),
         provenance,
@@ -144,16 +146,14 @@ export const runPipeline = <R>(
     })
 
     const compute = Effect.fnUntraced(function* (planned: PipelineStep<R>, index: number) {
-      const found = yield* inspectStep(pipeline, planned, {
-        packages: options.packages,
-        files: inputFiles,
-        results,
-      })
-      const { key, material, reasons } = found
-      provenance.set(planned.id, { key, reasons, entry: found.entry })
-      if (found.entry !== undefined) {
-        yield* store.putLatest(pipeline.name, planned.id, material)
-        return { entry: found.entry, cached: true }
+      const found = yield* inspectStep(pipeline, planned, { code, fileHashes, results })
+      const { key, made } = found
+      const isAnew = found.entry !== undefined && anew.has(planned.id)
+      const reasons = isAnew ? ["asked for anew"] : found.reasons
+      provenance.set(planned.id, { key, made, reasons, entry: found.entry })
+      if (found.entry !== undefined && !isAnew) {
+        yield* rememberMadeFrom(pipeline.name, planned.id, made, code)
+        return { entry: found.entry, cached: true, peakMemory: undefined }
       }
       const { id, step } = planned
       yield* emit({ _tag: "StepStarted", id, use: step.use, index, steps: total, reasons })
@@ -162,16 +162,14 @@ export const runPipeline = <R>(
           ? []
           : [`the cached result was damaged (${found.damage}) and is computed anew`]
       for (const message of notices) yield* emit({ _tag: "StepNotice", id, message })
-      const entry = yield* executeStep(planned, {
-        key,
-        seed: pipeline.seed,
-        inputs: yield* reader.read(planned, results),
-        emit,
-        notices,
-      })
-      yield* store.putLatest(pipeline.name, id, material)
-      provenance.set(id, { key, reasons, entry })
-      return { entry, cached: false }
+      const values = jobValues(planned, results)
+      const inputs = reader.read(planned, values)
+      const seed = pipeline.seed
+      const job = { planned, key, made, seed, values, fileHashes, inputs, notices, emit }
+      const [entry, peakMemory] = yield* watchMemory(executor.execute(job))
+      yield* rememberMadeFrom(pipeline.name, id, made, code)
+      provenance.set(id, { key, made, reasons, entry })
+      return { entry, cached: false, peakMemory }
     })
 
     const runStep = Effect.fnUntraced(function* (planned: PipelineStep<R>, index: number) {
@@ -179,25 +177,26 @@ export const runPipeline = <R>(
       const began = yield* Clock.currentTimeMillis
       const settle = (record: StepRecord, cause?: Cause.Cause<unknown>) => {
         records.set(id, record)
+        reader.forget(planned)
         return emit({ _tag: "StepFinished", id, index, steps: total, record, cause })
       }
+      const skip = (reason: string) =>
+        settle({ ...nothing, use: step.use, status: "skipped", reason })
       const missing = needs.filter((needed) => !results.has(needed))
-      if (missing.length > 0) {
-        const reason = `needs ${missing.join(" and ")}`
-        return yield* settle({ ...nothing, use: step.use, status: "skipped", reason })
-      }
+      if (missing.length > 0) return yield* skip(`needs ${missing.join(" and ")}`)
+      if (!keepGoing && failedStep !== undefined) return yield* skip(`${failedStep} failed`)
       const exit = yield* Effect.exit(compute(planned, index))
       const seconds = ((yield* Clock.currentTimeMillis) - began) / 1000
-      reader.forget(index)
       if (Exit.isFailure(exit)) {
         if (Cause.hasInterrupts(exit.cause)) return yield* Effect.interrupt
         const error = describeCause(exit.cause)
+        failedStep ??= id
         return yield* settle(
           { ...nothing, use: step.use, status: "failed", seconds, error },
           exit.cause,
         )
       }
-      const { entry, cached } = exit.value
+      const { entry, cached, peakMemory } = exit.value
       results.set(id, entry)
       if (out !== undefined) yield* out.addStep(id, entry)
       return yield* settle({
@@ -208,12 +207,16 @@ export const runPipeline = <R>(
         dispatches: cached ? 0 : entry.dispatches,
         hostFallbacks: entry.hostFallbacks,
         notices: entry.notices,
+        ...(peakMemory === undefined ? {} : { peakMemory }),
       })
     })
 
     yield* emit({ _tag: "RunStarted", run, name: pipeline.name, steps: total })
-    yield* Effect.forEach(pipeline.steps, (step, i) => runStep(step, i + 1), {
-      discard: true,
-    }).pipe(Effect.onInterrupt(() => Effect.ignore(finish(true))))
+    for (const message of codeNotices) yield* emit({ _tag: "RunNotice", message })
+    const places = new Map(steps.map(({ id }, task) => [id, task]))
+    const needs = steps.map((step) => step.needs.map((needed) => places.get(needed)!))
+    yield* runTasks(needs, jobs, (task) => runStep(steps[task], task + 1)).pipe(
+      Effect.onInterrupt(() => Effect.ignore(finish(true))),
+    )
     return yield* finish(false)
-  })
+  }).pipe(Effect.scoped)

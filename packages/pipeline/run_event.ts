@@ -10,6 +10,8 @@ export type RunEvent =
       readonly name: string
       readonly steps: number
     }
+  /** What a person should know of the run as a whole. */
+  | { readonly _tag: "RunNotice"; readonly message: string }
   | {
       readonly _tag: "StepStarted"
       readonly id: string

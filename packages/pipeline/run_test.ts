@@ -1,7 +1,7 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, layer } from "@effect/vitest"
 import { Cause, Deferred, Effect, Fiber } from "effect"
-import { describeCause } from "./run.ts"
+import { describeCause } from "./describe_cause.ts"
 import type { RunEvent } from "./run_event.ts"
 import { sha256 } from "./sha256.ts"
 import { runs } from "./testing/steps.ts"
@@ -181,7 +181,7 @@ steps:
       for (const name of yield* stored("objects")) {
         const file = at("store/objects", name)
         if ((yield* fileSystem.readFileString(file)) === "Once")
-          yield* fileSystem.writeFileString(file, "Onze")
+          yield* write(`store/objects/${name}`, "Onze")
       }
       const events: Array<RunEvent> = []
       const record = yield* run(story, {
@@ -259,6 +259,7 @@ steps:
       yield* run(text, { onEvent })
       assert.deepStrictEqual(events, [
         "RunStarted",
+        "RunNotice",
         "StepStarted story",
         "StepFinished story",
         "StepStarted loud",

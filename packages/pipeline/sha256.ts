@@ -9,18 +9,28 @@ export const sha256 = (content: Uint8Array | string): string =>
 /** The SHA-256 of a value's canonical JSON. */
 export const sha256Json = (value: Json): string => sha256(canonicalJson(value))
 
+/** Takes the SHA-256 of a content that comes in pieces. */
+export const startSha256 = () => {
+  const hash = createHash("sha256")
+  return {
+    add: (piece: Uint8Array): void => void hash.update(piece),
+    /** The hash of all that was added; to be asked for once. */
+    end: (): string => hash.digest("hex"),
+  }
+}
+
 /** The SHA-256 and size of a file, read in pieces. */
 const sha256File = Effect.fnUntraced(function* (file: string) {
   const fileSystem = yield* FileSystem.FileSystem
-  const hash = createHash("sha256")
+  const hash = startSha256()
   let bytes = 0
   yield* Stream.runForEach(fileSystem.stream(file, { chunkSize: 1 << 20 }), (chunk) =>
     Effect.sync(() => {
-      hash.update(chunk)
+      hash.add(chunk)
       bytes += chunk.length
     }),
   )
-  return { sha256: hash.digest("hex"), bytes }
+  return { sha256: hash.end(), bytes }
 })
 
 /**

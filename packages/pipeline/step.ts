@@ -74,13 +74,22 @@ export interface StepDefinition<
   /** The name in pipeline files, `family/what`, e.g. `prune/wanda`. */
   readonly use: string
   readonly description: string
-  /** Raise it whenever the same inputs may give another result: it is part of the cache's key. */
+  /** Raise it where the same inputs give another result although no code changed: it is part of the cache's key. */
   readonly version: number
+  /**
+   * The module that defines it, `import.meta.url`: the hash of its code and of all that it imports is
+   * part of the cache's key. Without it only the versions of packages are.
+   */
+  readonly module?: string
   readonly config: Config
+  /** The configuration keys that cannot change the result: in the manifest, and not in the cache's key. */
+  readonly operational?: ReadonlyArray<string & keyof Config["fields"]>
   /** The configuration keys that name files or folders: checked before anything runs, hashed into the key. */
   readonly paths?: ReadonlyArray<Paths>
   readonly inputs?: Inputs
   readonly outputs?: Outputs
+  /** The configuration keys that say of how many, at most: `--limit` of a trial cuts them. */
+  readonly limited?: ReadonlyArray<string & keyof Config["fields"]>
   /** Whether the result may depend on the device, which then is part of the cache's key. */
   readonly usesDevice?: boolean
   /** Whether the result depends on the pipeline's seed, which then is part of the cache's key. */
@@ -117,8 +126,13 @@ export interface Step<R = never> {
   readonly use: string
   readonly description: string
   readonly version: number
+  /** The URL of the module that defines it. */
+  readonly module: string | undefined
   readonly config: ConfigSchema
+  /** The configuration keys that cannot change the result. */
+  readonly operational: ReadonlyArray<string>
   readonly paths: ReadonlyArray<string>
+  readonly limited: ReadonlyArray<string>
   readonly inputs: Readonly<Record<string, ErasedInput<R>>>
   readonly outputs: Readonly<Record<string, ErasedArtifact<R>>>
   readonly usesDevice: boolean
@@ -130,6 +144,21 @@ export interface Step<R = never> {
     readonly seed: number
     readonly paths: Readonly<Record<string, string | undefined>>
   }): Effect.Effect<ErasedResult, TaggedFailure, R>
+}
+
+/** The artifact types of a step's outputs, by name. */
+export type OutputSpecifications = Readonly<Record<string, ArtifactType<unknown, unknown>>>
+
+declare const types: unique symbol
+
+/** A step with the types of what it takes and gives, for pipelines in TypeScript. */
+export interface TypedStep<
+  Config extends ConfigSchema,
+  Inputs extends Readonly<Record<string, InputSpecification>>,
+  Outputs extends OutputSpecifications,
+  R = never,
+> extends Step<R> {
+  readonly [types]?: readonly [config: Config, inputs: Inputs, outputs: Outputs]
 }
 
 type NoInputs = Readonly<Record<never, InputSpecification>>
@@ -178,7 +207,7 @@ export const Step = {
     R = never,
   >(
     definition: StepDefinition<Config, Paths, Inputs, Outputs, E, R>,
-  ): Step<Exclude<R | ServicesOf<Inputs, Outputs>, Scope.Scope>> => {
+  ): TypedStep<Config, Inputs, Outputs, Exclude<R | ServicesOf<Inputs, Outputs>, Scope.Scope>> => {
     type Services = Exclude<R | ServicesOf<Inputs, Outputs>, Scope.Scope>
     const inputs: Readonly<Record<string, InputSpecification>> = definition.inputs ?? {}
     const outputs = definition.outputs ?? {}
@@ -197,7 +226,9 @@ export const Step = {
       use: definition.use,
       description: definition.description,
       version: definition.version,
+      module: definition.module,
       config: definition.config,
+      operational: definition.operational ?? [],
       paths: definition.paths ?? [],
       inputs: Object.fromEntries(
         Object.entries(inputs).map(([name, input]) => [
@@ -211,6 +242,7 @@ export const Step = {
         ]),
       ),
       outputs,
+      limited: definition.limited ?? [],
       usesDevice: definition.usesDevice ?? false,
       usesSeed: definition.usesSeed ?? false,
       execute: (context) =>

@@ -1,111 +1,98 @@
-import { canonicalJson, isJsonObject, type Json, type JsonObject } from "./canonical_json.ts"
+import type { Json, JsonObject } from "./canonical_json.ts"
 import type { PipelineStep } from "./pipeline.ts"
+import type { PipelineCode } from "./code/pipeline_code.ts"
 import { sha256Json } from "./sha256.ts"
+import type { StoreEntry } from "./store_entry.ts"
 
 /** Everything that a step's result may depend on, as JSON; its hash is the step's key. */
 export interface KeyMaterial extends JsonObject {
-  readonly format: 1
+  readonly format: 2
   readonly use: string
   readonly version: number
-  readonly packages: JsonObject
-  /** The configuration; a path is `{ file: SHA-256 of what is there }`. */
+  /** `graph` and `packages` of the step's module, or the `versions` of packages. */
+  readonly code: JsonObject
+  /** The configuration but what is operational; a path is `{ file: SHA-256 of what is there }`. */
   readonly config: JsonObject
   /** The content hash of each input; for `many`, pairs of name and hash. */
   readonly inputs: JsonObject
   /** Null where the step does not use it. */
   readonly seed: number | null
-  readonly device: string | null
+  /** `name` and `code` of the device; null where the step does not use it. */
+  readonly device: JsonObject | null
 }
 
-/** Puts together what a step's result may depend on. */
-export const keyMaterial = <R>(
-  { step, encodedConfig, paths }: PipelineStep<R>,
+/** One value that a step was given: where it came from, and what it was. */
+export interface MadeFromInput extends JsonObject {
+  readonly name: string
+  readonly step: string
+  readonly output: string
+  /** The key of the step that it came from. */
+  readonly key: string
+  readonly sha256: string
+}
+
+/** What a result was made from: the material of its key, and what helps people to understand it. */
+export interface MadeFrom extends JsonObject {
+  readonly material: KeyMaterial
+  /** The values of each input. */
+  readonly inputs: { readonly [input: string]: ReadonlyArray<MadeFromInput> }
+  /** The paths of the configuration as they were given. */
+  readonly paths: JsonObject
+}
+
+/** The hash that stands for one output, or the metrics, of a finished step. */
+const contentHash = (entry: StoreEntry, output: string): string =>
+  output === "metrics" ? sha256Json(entry.metrics) : entry.outputs[output].sha256
+
+/**
+ * Puts together what a step's result is made from. An input whose step has no result yet is left out.
+ */
+export const madeFrom = <R>(
+  { step, encodedConfig, paths, inputs }: PipelineStep<R>,
   known: {
-    readonly packages: Readonly<Record<string, string>>
+    readonly code: Pick<PipelineCode, "ofStep" | "ofDevice">
     readonly seed: number
     readonly device: string
     /** The SHA-256 of each path by its absolute name. */
     readonly fileHashes: ReadonlyMap<string, string>
-    readonly inputs: JsonObject
+    readonly results: ReadonlyMap<string, StoreEntry>
   },
-): KeyMaterial => {
-  const config: Record<string, Json> = { ...encodedConfig }
-  for (const [name, location] of Object.entries(paths)) {
-    config[name] = { file: known.fileHashes.get(location) ?? null }
+): MadeFrom => {
+  const config: Record<string, Json> = {}
+  for (const [name, value] of Object.entries(encodedConfig)) {
+    if (step.operational.includes(name)) continue
+    const location = paths[name]
+    config[name] = location === undefined ? value : { file: known.fileHashes.get(location) ?? null }
+  }
+  const values: Record<string, ReadonlyArray<MadeFromInput>> = {}
+  const hashes: Record<string, Json> = {}
+  for (const [input, references] of Object.entries(inputs)) {
+    const given = references.flatMap(({ name, step: from, output }): Array<MadeFromInput> => {
+      const entry = known.results.get(from)
+      return entry === undefined
+        ? []
+        : [{ name, step: from, output, key: entry.key, sha256: contentHash(entry, output) }]
+    })
+    values[input] = given
+    hashes[input] = step.inputs[input].many
+      ? given.map(({ name, sha256 }) => [name, sha256])
+      : (given[0]?.sha256 ?? null)
   }
   return {
-    format: 1,
-    use: step.use,
-    version: step.version,
-    packages: known.packages,
-    config,
-    inputs: known.inputs,
-    seed: step.usesSeed ? known.seed : null,
-    device: step.usesDevice ? known.device : null,
+    material: {
+      format: 2,
+      use: step.use,
+      version: step.version,
+      code: known.code.ofStep(step),
+      config,
+      inputs: hashes,
+      seed: step.usesSeed ? known.seed : null,
+      device: step.usesDevice ? { name: known.device, code: known.code.ofDevice } : null,
+    },
+    inputs: values,
+    paths: Object.fromEntries(Object.keys(paths).map((name) => [name, encodedConfig[name]])),
   }
 }
 
 /** The key of a step: the SHA-256 of the canonical JSON of its material. */
 export const stepKey = (material: KeyMaterial): string => sha256Json(material)
-
-const show = (value: Json | undefined): string => {
-  if (value === undefined || value === null) return "none"
-  const text = typeof value === "string" ? value : canonicalJson(value)
-  return text.length > 40 ? `${text.slice(0, 37)}…` : text
-}
-
-const differences = (
-  before: Json | undefined,
-  after: JsonObject,
-  say: (name: string, from: Json | undefined, to: Json | undefined) => string,
-): Array<string> => {
-  const old = isJsonObject(before) ? before : {}
-  return [...new Set([...Object.keys(old), ...Object.keys(after)])]
-    .filter((name) => canonicalJson(old[name] ?? null) !== canonicalJson(after[name] ?? null))
-    .map((name) => say(name, old[name], after[name]))
-}
-
-/**
- * Why a step has to run although it ran before, in words: what differs between what it was made
- * from then and now. Empty where nothing differs.
- *
- * @example
- * ```ts
- * import { explainChange } from "@espalier/pipeline"
- *
- * // explainChange(before, after) → ["config.sparsity changed 0.5 → 2:4"]
- * ```
- */
-export const explainChange = (before: JsonObject, after: KeyMaterial): ReadonlyArray<string> => {
-  const changed = (what: string, from: Json | undefined, to: Json | undefined) =>
-    `${what} changed ${show(from)} → ${show(to)}`
-  const reasons: Array<string> = []
-  if (before.use !== after.use) return [changed("the step itself", before.use, after.use)]
-  if (before.version !== after.version) {
-    reasons.push(changed("the step's version", before.version, after.version))
-  }
-  reasons.push(
-    ...differences(before.packages, after.packages, (name, from, to) =>
-      changed(`package ${name}`, from, to),
-    ),
-    ...differences(before.config, after.config, (name, from, to) =>
-      isJsonObject(from) && isJsonObject(to) && "file" in from && "file" in to
-        ? `the content of config.${name} changed`
-        : changed(`config.${name}`, from, to),
-    ),
-    ...differences(before.inputs, after.inputs, (name, from, to) =>
-      from === undefined
-        ? `input ${name} was added`
-        : to === undefined
-          ? `input ${name} was removed`
-          : `input ${name} changed`,
-    ),
-  )
-  if (canonicalJson(before.seed ?? null) !== canonicalJson(after.seed)) {
-    reasons.push(changed("the seed", before.seed, after.seed))
-  }
-  if (canonicalJson(before.device ?? null) !== canonicalJson(after.device)) {
-    reasons.push(changed("the device", before.device, after.device))
-  }
-  return reasons
-}

@@ -25,15 +25,56 @@ export const findCycle = (needs: Needs): ReadonlyArray<string> | undefined => {
   return undefined
 }
 
+/** Takes numbered things that wait for each other: of those that wait for nothing, the first one. */
+export interface WaitingList {
+  /** The first one that can begin; `undefined` where none can for now. */
+  readonly take: () => number | undefined
+  /** Says that one is done. */
+  readonly settle: (number: number) => void
+}
+
+/** A waiting list of 0, 1, …: what each one needs. */
+export const makeWaitingList = (needs: ReadonlyArray<ReadonlyArray<number>>): WaitingList => {
+  const waitsFor = needs.map((needed) => new Set(needed).size)
+  const awaitedBy = needs.map((): Array<number> => [])
+  for (const [number, needed] of needs.entries()) {
+    for (const other of new Set(needed)) awaitedBy[other].push(number)
+  }
+  // Sorted, the first one at the end.
+  const ready: Array<number> = []
+  const insert = (number: number): void => {
+    let [low, high] = [0, ready.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (ready[middle] > number) low = middle + 1
+      else high = middle
+    }
+    ready.splice(low, 0, number)
+  }
+  for (const [number, count] of waitsFor.entries()) if (count === 0) insert(number)
+  return {
+    take: () => ready.pop(),
+    settle: (number) => {
+      for (const other of awaitedBy[number]) {
+        waitsFor[other]--
+        if (waitsFor[other] === 0) insert(other)
+      }
+    },
+  }
+}
+
 /** The names so that each comes after all that it needs, in file order where that leaves a choice. */
 export const orderByNeeds = (needs: Needs): ReadonlyArray<string> => {
-  const ordered = new Set<string>()
-  while (ordered.size < needs.size) {
-    const next = [...needs].find(
-      ([name, needed]) => !ordered.has(name) && needed.every((other) => ordered.has(other)),
-    )
-    if (next === undefined) throw new RangeError("the needs have a cycle")
-    ordered.add(next[0])
+  const names = [...needs.keys()]
+  const places = new Map(names.map((name, place) => [name, place]))
+  const list = makeWaitingList(
+    [...needs.values()].map((needed) => needed.map((name) => places.get(name)!)),
+  )
+  const ordered: Array<string> = []
+  for (let next = list.take(); next !== undefined; next = list.take()) {
+    ordered.push(names[next])
+    list.settle(next)
   }
-  return [...ordered]
+  if (ordered.length < names.length) throw new RangeError("the needs have a cycle")
+  return ordered
 }

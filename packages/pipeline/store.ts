@@ -1,31 +1,41 @@
-import { randomUUID } from "node:crypto"
-import { hostname } from "node:os"
-import { type CheckpointStore, Notices } from "@espalier/runtime"
+import type { CheckpointStore } from "@espalier/runtime"
 import {
   Clock,
   Context,
   Effect,
-  FileSystem,
+  type FileSystem,
   Layer,
-  Option,
-  Path,
+  type Option,
+  type Path,
   type PlatformError,
-  Schema,
 } from "effect"
 import type { Files } from "./artifact.ts"
-import { canonicalJson, type Json, type JsonObject } from "./canonical_json.ts"
-import { packCheckpoint, unpackCheckpoint } from "./checkpoint_file.ts"
-import { describePlatformError } from "./pipeline_file.ts"
-import { sha256, sha256Json, sha256Path } from "./sha256.ts"
-import { StoreError } from "./store_error.ts"
-import { EntryFile, type StoredFile, type StoredOutput, type StoreEntry } from "./store_entry.ts"
-
-/** What the store says to a key. */
-export type StoreLookup =
-  | { readonly _tag: "Hit"; readonly entry: StoreEntry }
-  | { readonly _tag: "Miss" }
-  /** There was a result, and it is no longer what it was: `detail` says what is wrong. */
-  | { readonly _tag: "Damaged"; readonly detail: string }
+import type { JsonObject } from "./canonical_json.ts"
+import { sha256Json } from "./sha256.ts"
+import type {
+  ArchiveExists,
+  ArchiveFileError,
+  InvalidArchive,
+  RunExists,
+  RunIncomplete,
+} from "./store/archive_error.ts"
+import { makeCheckpoints } from "./store/checkpoints.ts"
+import {
+  type GarbageOptions,
+  type GarbageReport,
+  makeGarbageCollector,
+} from "./store/collect_garbage.ts"
+import { makeEntries, type StoreLookup } from "./store/entries.ts"
+import { type ExportReport, makeExporter } from "./store/export_runs.ts"
+import { type ImportReport, makeImporter } from "./store/import_runs.ts"
+import { openLease, sweepLeases } from "./store/leases.ts"
+import { makeObjects } from "./store/objects.ts"
+import { isOwnerAlive } from "./store/process_name.ts"
+import { makeRunFolders, type RunFolder, type UnknownRun } from "./store/run_folders.ts"
+import { openStoreFolder, type StoreFolder } from "./store/store_folder.ts"
+import { makeUsage, type StoreUsage } from "./store/usage.ts"
+import type { StoredFile, StoredOutput, StoreEntry } from "./store_entry.ts"
+import type { StoreError } from "./store_error.ts"
 
 /** What the store does; see {@link Store}. */
 export interface StoreService {
@@ -33,17 +43,27 @@ export interface StoreService {
   readonly folder: string
   /** Keeps files and gives their hashes; what is there already is not written again. */
   readonly putFiles: (files: Files) => Effect.Effect<Record<string, StoredFile>, StoreError>
+  /**
+   * Keeps a file from outside under the hash of its content, read in pieces; what is there already is
+   * not written again.
+   */
+  readonly putFile: (
+    location: string,
+  ) => Effect.Effect<StoredFile, StoreError | PlatformError.PlatformError>
   /** Keeps one output of a step. */
   readonly putOutput: (type: string, files: Files) => Effect.Effect<StoredOutput, StoreError>
   /** Reads files back, each checked against its hash. */
   readonly readFiles: (
     files: Readonly<Record<string, StoredFile>>,
   ) => Effect.Effect<Files, StoreError>
-  /** Copies one kept file to a place outside, by way of a temporary name there. */
+  /**
+   * Copies one kept file to a place outside, by way of a temporary name there; the copy is checked
+   * against its hash before it gets its name.
+   */
   readonly copyTo: (
     file: StoredFile,
     target: string,
-  ) => Effect.Effect<void, PlatformError.PlatformError>
+  ) => Effect.Effect<void, StoreError | PlatformError.PlatformError>
   /** Keeps a finished step. Its files are kept first, so an entry never names what is not there. */
   readonly putEntry: (entry: StoreEntry) => Effect.Effect<void, StoreError>
   /** Looks a key up; a result counts only if every file of it is there and has its hash. */
@@ -69,264 +89,105 @@ export interface StoreService {
     name: string,
     text: string,
   ) => Effect.Effect<string, StoreError>
+  /** Adds to the end of a file of a run's own folder, in one write. */
+  readonly appendRunFile: (
+    run: string,
+    name: string,
+    text: string,
+  ) => Effect.Effect<void, StoreError>
+  /** Reads a file of a run's own folder; none where there is no such run or file. */
+  readonly readRunFile: (
+    run: string,
+    name: string,
+  ) => Effect.Effect<Option.Option<Uint8Array>, StoreError>
+  /** All runs, the one that was written to last first. */
+  readonly listRuns: Effect.Effect<ReadonlyArray<RunFolder>, StoreError>
+  /** Gives the name of a run back if there is such a run. */
+  readonly findRun: (run: string) => Effect.Effect<string, UnknownRun | StoreError>
+  /** Removes the record of a run; its results stay until garbage is collected. */
+  readonly removeRun: (run: string) => Effect.Effect<void, StoreError>
+  /** What is there, by run, by step and in all. */
+  readonly usage: Effect.Effect<StoreUsage, StoreError>
+  /**
+   * Removes what no kept run needs, and the runs that are not to be kept. What a process at this
+   * store uses, on this machine or another, stays; so does what a killed run had done, and what is
+   * younger than the grace period.
+   */
+  readonly collectGarbage: (options?: GarbageOptions) => Effect.Effect<GarbageReport, StoreError>
+  /**
+   * Writes runs into a tar file, with all their results: whoever imports it has them cached. The
+   * file gets its name when it is whole.
+   */
+  readonly exportRuns: (
+    runs: ReadonlyArray<string>,
+    file: string,
+  ) => Effect.Effect<
+    ExportReport,
+    StoreError | UnknownRun | RunIncomplete | ArchiveExists | ArchiveFileError
+  >
+  /**
+   * Takes in the runs of such a file. Everything is checked against its hash first; a file that is
+   * not sound changes nothing. Hashes show damage, not intent: what was computed is believed.
+   */
+  readonly importRuns: (
+    file: string,
+  ) => Effect.Effect<ImportReport, StoreError | InvalidArchive | RunExists | ArchiveFileError>
 }
 
 const staleAfter = 24 * 60 * 60 * 1000
 
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM"
+/** Takes away what processes that are gone had begun to write. */
+const sweepDrafts = Effect.fnUntraced(function* (at: StoreFolder) {
+  const now = yield* Clock.currentTimeMillis
+  for (const { name, location, modified } of yield* at.list(at.at("temporary"))) {
+    if (!isOwnerAlive(name, now - modified, staleAfter)) yield* Effect.ignore(at.remove(location))
   }
-}
-
-const host = sha256(hostname()).slice(0, 12)
-
-/** A name that nobody else takes and that tells who took it. */
-const temporaryName = () => `${host}.${process.pid}.${randomUUID()}`
+})
 
 const make = Effect.fnUntraced(function* (location: string) {
-  const fileSystem = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const folder = path.resolve(location)
-  const temporary = path.join(folder, "temporary")
-  const verified = new Set<string>()
-
-  const guard =
-    (operation: string) =>
-    <A, R>(
-      effect: Effect.Effect<A, PlatformError.PlatformError, R>,
-    ): Effect.Effect<A, StoreError, R> =>
-      Effect.mapError(
-        effect,
-        (error) =>
-          new StoreError({
-            folder,
-            operation,
-            detail: describePlatformError(error),
-            hint: "check the folder's rights and the space on the disk, or give another with --store DIR",
-          }),
-      )
-
-  const fanOut = (kind: string, hash: string, ending = "") =>
-    path.join(folder, kind, hash.slice(0, 2), hash.slice(2) + ending)
-
-  /** Writes under a temporary name in the store and renames: readers see all of it or nothing. */
-  const write = (target: string, content: Uint8Array | string) =>
-    Effect.acquireUseRelease(
-      Effect.sync(() => path.join(temporary, temporaryName())),
-      (name) =>
-        fileSystem
-          .writeFile(
-            name,
-            typeof content === "string" ? new TextEncoder().encode(content) : content,
-          )
-          .pipe(
-            Effect.andThen(fileSystem.makeDirectory(path.dirname(target), { recursive: true })),
-            Effect.andThen(fileSystem.rename(name, target)),
-          ),
-      (name) => Effect.ignore(fileSystem.remove(name, { force: true })),
-    )
-
-  const readIfThere = (file: string) =>
-    fileSystem.readFile(file).pipe(
-      Effect.map(Option.some),
-      Effect.catchIf(
-        (error) => error.reason._tag === "NotFound",
-        () => Effect.succeed(Option.none<Uint8Array>()),
-      ),
-    )
-
-  /** Whether an object is what its name says. One that is not is taken away. */
-  const verify = Effect.fnUntraced(function* (file: StoredFile) {
-    if (verified.has(file.sha256)) return "sound" as const
-    const object = fanOut("objects", file.sha256)
-    if (!(yield* fileSystem.exists(object))) return "missing" as const
-    const found = yield* Effect.option(
-      Effect.provideService(
-        Effect.provideService(sha256Path(object), FileSystem.FileSystem, fileSystem),
-        Path.Path,
-        path,
-      ),
-    )
-    if (Option.isSome(found) && found.value.sha256 === file.sha256) {
-      verified.add(file.sha256)
-      return "sound" as const
-    }
-    yield* Effect.ignore(fileSystem.remove(object, { recursive: true, force: true }))
-    return "damaged" as const
+  const at = yield* openStoreFolder(location)
+  const open = Effect.gen(function* () {
+    yield* at.fileSystem.makeDirectory(at.at("temporary"), { recursive: true })
+    yield* at.write(at.at("version"), "1\n")
+    yield* sweepDrafts(at)
+    yield* sweepLeases(at)
+    return yield* openLease(at)
   })
-
-  const putFiles = Effect.fnUntraced(function* (files: Files) {
-    const stored: Record<string, StoredFile> = {}
-    for (const [name, bytes] of Object.entries(files)) {
-      if (!/^[\w-][\w.-]*$/.test(name)) {
-        return yield* Effect.die(new RangeError(`"${name}" is not a plain file name`))
-      }
-      const file = { sha256: sha256(bytes), bytes: bytes.length }
-      if ((yield* verify(file)) !== "sound") {
-        yield* write(fanOut("objects", file.sha256), bytes)
-        verified.add(file.sha256)
-      }
-      stored[name] = file
-    }
-    return stored
-  }, guard("keep a result"))
-
-  const readFiles = Effect.fnUntraced(function* (files: Readonly<Record<string, StoredFile>>) {
-    const read: Record<string, Uint8Array> = {}
-    for (const [name, file] of Object.entries(files)) {
-      const bytes = yield* fileSystem
-        .readFile(fanOut("objects", file.sha256))
-        .pipe(guard("read a result"))
-      if (sha256(bytes) !== file.sha256) {
-        return yield* new StoreError({
-          folder,
-          operation: "read a result",
-          detail: `the object ${file.sha256.slice(0, 12)} was damaged during the run`,
-          hint: "run again: it is then computed anew",
-        })
-      }
-      read[name] = bytes
-    }
-    return read
-  })
-
-  const copyTo = (file: StoredFile, target: string) =>
-    Effect.acquireUseRelease(
-      Effect.sync(() => path.join(path.dirname(target), `.${temporaryName()}`)),
-      (name) =>
-        fileSystem
-          .makeDirectory(path.dirname(target), { recursive: true })
-          .pipe(
-            Effect.andThen(fileSystem.copyFile(fanOut("objects", file.sha256), name)),
-            Effect.andThen(fileSystem.rename(name, target)),
-          ),
-      (name) => Effect.ignore(fileSystem.remove(name, { force: true })),
-    )
-
-  const putEntry = (entry: StoreEntry) =>
-    Schema.encodeEffect(EntryFile)({ sha256: sha256Json(entry as unknown as Json), entry }).pipe(
-      Effect.orDie,
-      Effect.flatMap((text) => write(fanOut("entries", entry.key, ".json"), text)),
-      guard("keep a result"),
-    )
-
-  const miss: StoreLookup = { _tag: "Miss" }
-  const lookup = Effect.fnUntraced(function* (key: string) {
-    const damaged = (detail: string): StoreLookup => ({ _tag: "Damaged", detail })
-    const bytes = yield* readIfThere(fanOut("entries", key, ".json"))
-    if (Option.isNone(bytes)) return miss
-    const text = new TextDecoder().decode(bytes.value)
-    const file = Schema.decodeUnknownOption(EntryFile)(text)
-    if (
-      Option.isNone(file) ||
-      file.value.entry.key !== key ||
-      sha256Json(file.value.entry) !== file.value.sha256
-    ) {
-      return damaged("its entry is not readable")
-    }
-    const { entry } = file.value
-    const kept = Object.values(entry.outputs).flatMap((output) => Object.entries(output.files))
-    for (const [name, stored] of [...kept, ...Object.entries(entry.files)]) {
-      const state = yield* verify(stored)
-      if (state !== "sound") return damaged(`${name} is ${state}`)
-    }
-    return { _tag: "Hit", entry } satisfies StoreLookup
-  }, guard("look up a result"))
-
-  const latestFile = (pipeline: string, step: string) =>
-    path.join(folder, "latest", `p-${encodeURIComponent(pipeline)}`, `${step}.json`)
-
-  const latest = (pipeline: string, step: string) =>
-    readIfThere(latestFile(pipeline, step)).pipe(
-      Effect.map(
-        Option.flatMap((bytes) =>
-          Schema.decodeUnknownOption(
-            Schema.fromJsonString(Schema.Record(Schema.String, Schema.Json)),
-          )(new TextDecoder().decode(bytes)),
-        ),
-      ),
-      guard("read what ran last"),
-    )
-
-  const checkpointFolder = (key: string) => path.join(folder, "checkpoints", key)
-  const checkpoints = (key: string): CheckpointStore => {
-    const file = (name: string) => path.join(checkpointFolder(key), `c-${encodeURIComponent(name)}`)
-    const speak = (what: string) => (error: PlatformError.PlatformError) =>
-      Notices.report(`${what}: ${describePlatformError(error)}`)
-    return {
-      load: Effect.fnUntraced(
-        function* (name: string) {
-          const packed = yield* readIfThere(file(name))
-          const files = Option.flatMap(packed, unpackCheckpoint)
-          if (Option.isSome(packed) && Option.isNone(files)) {
-            yield* Notices.report(`the checkpoint ${name} was damaged; starting from the beginning`)
-          }
-          return files
-        },
-        Effect.catch((error) =>
-          Effect.as(speak("a checkpoint could not be read")(error), Option.none<Files>()),
-        ),
-      ),
-      save: (name, files) =>
-        Effect.suspend(() => write(file(name), packCheckpoint(files))).pipe(
-          Effect.catch(speak("a checkpoint could not be written")),
-        ),
-      clear: (name) => Effect.ignore(fileSystem.remove(file(name), { force: true })),
-    }
-  }
-
-  const sweep = Effect.fnUntraced(function* () {
-    const now = yield* Clock.currentTimeMillis
-    for (const name of yield* fileSystem.readDirectory(temporary)) {
-      const [owner, pid] = name.split(".")
-      const file = path.join(temporary, name)
-      const info = yield* Effect.option(fileSystem.stat(file))
-      const written = Option.flatMap(info, ({ mtime }) => mtime)
-      const old = Option.isSome(written) && now - written.value.getTime() > staleAfter
-      if (old || (owner === host && !isAlive(Number(pid)))) {
-        yield* Effect.ignore(fileSystem.remove(file, { force: true }))
-      }
-    }
-  })
-
-  yield* fileSystem
-    .makeDirectory(temporary, { recursive: true })
-    .pipe(
-      Effect.andThen(Effect.suspend(() => write(path.join(folder, "version"), "1\n"))),
-      Effect.andThen(Effect.suspend(sweep)),
-      guard("be opened"),
-    )
-
+  const lease = yield* at.guard("be opened")(open)
+  const objects = makeObjects(at, lease)
+  const entries = makeEntries(at, lease, objects)
+  const runs = makeRunFolders(at, lease)
+  const { checkpoints, clear: clearCheckpoints } = makeCheckpoints(at, lease)
+  const collect = makeGarbageCollector(at, runs)
   const store: StoreService = {
-    folder,
-    putFiles,
+    folder: at.folder,
+    putFiles: objects.putFiles,
+    putFile: objects.putFile,
     putOutput: (type, files) =>
-      Effect.map(putFiles(files), (stored) => {
+      Effect.map(objects.putFiles(files), (stored) => {
         const hashes = Object.fromEntries(
           Object.entries(stored).map(([name, file]) => [name, file.sha256]),
         )
         return { type, sha256: sha256Json({ type, files: hashes }), files: stored }
       }),
-    readFiles,
-    copyTo,
-    putEntry,
-    lookup,
-    putLatest: (pipeline, step, material) =>
-      guard("remember what ran")(write(latestFile(pipeline, step), canonicalJson(material))),
-    latest,
+    readFiles: objects.readFiles,
+    copyTo: objects.copyTo,
+    putEntry: entries.put,
+    lookup: entries.lookup,
+    putLatest: entries.putLatest,
+    latest: entries.latest,
     checkpoints,
-    clearCheckpoints: (key) =>
-      guard("clear a checkpoint")(
-        fileSystem.remove(checkpointFolder(key), { recursive: true, force: true }),
-      ),
-    writeRunFile: (run, name, text) => {
-      const target = path.join(folder, "runs", run, name)
-      return guard("write the record of a run")(Effect.as(write(target, text), target))
-    },
+    clearCheckpoints,
+    writeRunFile: runs.write,
+    appendRunFile: runs.append,
+    readRunFile: runs.read,
+    listRuns: at.guard("list the runs")(runs.list),
+    findRun: runs.find,
+    removeRun: (run) => at.guard("remove a run")(runs.remove(run)),
+    usage: makeUsage(at, runs),
+    collectGarbage: (options = {}) => collect(options),
+    exportRuns: makeExporter(at, { lease, entries, runs }),
+    importRuns: makeImporter(at, { lease, objects, entries, runs }),
   }
   return store
 })

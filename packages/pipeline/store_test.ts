@@ -1,9 +1,9 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, layer } from "@effect/vitest"
 import { Notices } from "@espalier/runtime"
-import { Effect, Layer, Option, Schema } from "effect"
-import { packCheckpoint, unpackCheckpoint } from "./checkpoint_file.ts"
-import { sha256 } from "./sha256.ts"
+import { Effect, Layer, Option } from "effect"
+import { sha256, sha256Json } from "./sha256.ts"
+import { host } from "./store/process_name.ts"
 import { Store } from "./store.ts"
 import { makeWorkplace } from "./testing/workplace.ts"
 
@@ -36,6 +36,24 @@ layer(NodeServices.layer, { excludeTestServices: true })("Store", (it) => {
         yield* store.copyTo(files["a.txt"], at("deep", "copy.txt"))
         assert.strictEqual(yield* fileSystem.readFileString(at("deep", "copy.txt")), "x")
         assert.deepStrictEqual(yield* fileSystem.readDirectory(at("deep")), ["copy.txt"])
+      }).pipe(Effect.provide(layer()))
+      assert.lengthOf(yield* stored("objects"), 1)
+      assert.lengthOf(yield* stored("temporary"), 0)
+    }),
+  )
+
+  it.effect("keeps a file from outside under the hash of its content", () =>
+    Effect.gen(function* () {
+      const { layer, stored, write, at } = yield* makeWorkplace
+      yield* write("input.txt", "hello")
+      yield* Effect.gen(function* () {
+        const store = yield* Store
+        const file = yield* store.putFile(at("input.txt"))
+        assert.deepStrictEqual(file, { sha256: sha256("hello"), bytes: 5 })
+        assert.deepStrictEqual(yield* store.putFile(at("input.txt")), file)
+        assert.deepStrictEqual((yield* store.readFiles({ a: file })).a, bytes("hello"))
+        const error = yield* Effect.flip(store.putFile(at("absent.txt")))
+        assert.strictEqual(error._tag, "PlatformError")
       }).pipe(Effect.provide(layer()))
       assert.lengthOf(yield* stored("objects"), 1)
       assert.lengthOf(yield* stored("temporary"), 0)
@@ -84,6 +102,8 @@ layer(NodeServices.layer, { excludeTestServices: true })("Store", (it) => {
       yield* write(objectFile, "hollo")
       const changed = yield* lookup
       assert.deepStrictEqual(changed, { _tag: "Damaged", detail: "text.txt is damaged" })
+      assert.deepStrictEqual(yield* lookup, changed)
+      yield* fileSystem.remove(at(objectFile))
       assert.deepStrictEqual(yield* lookup, { _tag: "Damaged", detail: "text.txt is missing" })
       yield* keep
       assert.strictEqual((yield* lookup)._tag, "Hit")
@@ -118,9 +138,6 @@ layer(NodeServices.layer, { excludeTestServices: true })("Store", (it) => {
       const { layer, stored, write, at, fileSystem } = yield* makeWorkplace
       const open = Effect.scoped(Layer.build(layer()))
       yield* open
-      const { createHash } = yield* Effect.promise(() => import("node:crypto"))
-      const { hostname } = yield* Effect.promise(() => import("node:os"))
-      const host = createHash("sha256").update(hostname()).digest("hex").slice(0, 12)
       yield* write(`store/temporary/${host}.${process.pid}.mine`, "a")
       yield* write(`store/temporary/${host}.4194305.dead`, "b")
       yield* write("store/temporary/elsewhere.1.young", "c")
@@ -173,17 +190,130 @@ layer(NodeServices.layer, { excludeTestServices: true })("Store", (it) => {
     }),
   )
 
-  it.effect.prop(
-    "unpacking gives what was packed, and nothing from a damaged pack",
-    [Schema.Record(Schema.String, Schema.Uint8Array), Schema.Natural, Schema.Int],
-    ([files, place, flip]) =>
-      Effect.sync(() => {
-        const packed = packCheckpoint(files)
-        assert.deepStrictEqual(Option.getOrThrow(unpackCheckpoint(packed)), files)
-        const broken = packed.slice()
-        broken[place % broken.length] ^= (Math.abs(flip) % 255) + 1
-        assert.isTrue(Option.isNone(unpackCheckpoint(broken)))
-        assert.isTrue(Option.isNone(unpackCheckpoint(packed.subarray(0, packed.length - 1))))
-      }),
+  it.effect("contents are read-only, and each read checks them anew", () =>
+    Effect.gen(function* () {
+      const { layer, at, write, fileSystem } = yield* makeWorkplace
+      yield* Effect.gen(function* () {
+        const store = yield* Store
+        const key = sha256("key")
+        const output = yield* store.putOutput("Text", { "text.txt": bytes("hello") })
+        yield* store.putEntry({ ...entry(key), outputs: { text: output } })
+        const file = output.files["text.txt"]
+        const object = `store/objects/${file.sha256.slice(0, 2)}/${file.sha256.slice(2)}`
+        assert.strictEqual((yield* fileSystem.stat(at(object))).mode & 0o777, 0o444)
+        yield* store.copyTo(file, at("copy.txt"))
+        assert.strictEqual((yield* fileSystem.stat(at("copy.txt"))).mode & 0o777, 0o644)
+
+        yield* write(object, "hellp")
+        const lookup = yield* store.lookup(key)
+        assert.deepStrictEqual(lookup, { _tag: "Damaged", detail: "text.txt is damaged" })
+        const read = yield* Effect.flip(store.readFiles(output.files))
+        assert.match(read.message, /the content of text\.txt .* was damaged/)
+        assert.match(read.hint, /run again/)
+        const copy = yield* Effect.flip(store.copyTo(file, at("other.txt")))
+        assert.strictEqual(copy._tag, "StoreError")
+        assert.isFalse(yield* fileSystem.exists(at("other.txt")))
+
+        yield* store.putOutput("Text", { "text.txt": bytes("hello") })
+        assert.strictEqual((yield* store.lookup(key))._tag, "Hit")
+      }).pipe(Effect.provide(layer()))
+    }),
+  )
+
+  it.effect("an entry that names places outside is no result", () =>
+    Effect.gen(function* () {
+      const { layer, write, at, fileSystem } = yield* makeWorkplace
+      const key = sha256("key")
+      const stored = { sha256: sha256("x"), bytes: 1 }
+      const output = { type: "Text", sha256: "", files: {} }
+      const evil = [
+        { files: { "../evil": stored } },
+        { files: { "a/b": stored } },
+        { files: { a: { ...stored, sha256: "../../../etc/passwd" } } },
+        { outputs: { "../evil": output } },
+        { outputs: { text: { ...output, files: { "..": stored } } } },
+      ]
+      yield* fileSystem.makeDirectory(at("store/entries", key.slice(0, 2)), { recursive: true })
+      for (const part of evil) {
+        const told = { ...entry(key), ...part }
+        const text = JSON.stringify({ sha256: sha256Json(told), entry: told })
+        yield* write(`store/entries/${key.slice(0, 2)}/${key.slice(2)}.json`, text)
+        const found = yield* Effect.flatMap(Store, (store) => store.lookup(key)).pipe(
+          Effect.provide(layer()),
+        )
+        assert.strictEqual(found._tag, "Damaged", text)
+      }
+    }),
+  )
+
+  it.effect("files of runs are written, continued, read, listed and removed", () =>
+    Effect.gen(function* () {
+      const { layer, stored } = yield* makeWorkplace
+      yield* Effect.gen(function* () {
+        const store = yield* Store
+        const read = (run: string, name: string) =>
+          Effect.map(
+            store.readRunFile(run, name),
+            Option.map((found) => new TextDecoder().decode(found)),
+          )
+        assert.deepStrictEqual(yield* store.listRuns, [])
+        yield* store.appendRunFile("run-a", "events.jsonl", "1\n")
+        yield* store.appendRunFile("run-a", "events.jsonl", "2\n")
+        yield* store.writeRunFile("run-a", "manifest.json", "{}")
+        yield* store.writeRunFile("run-b", "manifest.json", "{}")
+        assert.deepStrictEqual(yield* read("run-a", "events.jsonl"), Option.some("1\n2\n"))
+        assert.deepStrictEqual(yield* read("run-a", "absent"), Option.none())
+        assert.deepStrictEqual(yield* read("absent", "manifest.json"), Option.none())
+        assert.deepStrictEqual(yield* read("..", "version"), Option.none())
+        assert.deepStrictEqual(
+          (yield* store.listRuns).map(({ run }) => run),
+          ["run-b", "run-a"],
+        )
+        assert.strictEqual(yield* store.findRun("run-a"), "run-a")
+        const unknown = yield* Effect.flip(store.findRun("rum-a"))
+        assert.strictEqual(unknown._tag, "UnknownRun")
+        assert.match(unknown.hint, /did you mean "run-a"/)
+        yield* store.removeRun("run-a")
+        yield* store.removeRun("absent")
+        assert.deepStrictEqual(
+          (yield* store.listRuns).map(({ run }) => run),
+          ["run-b"],
+        )
+      }).pipe(Effect.provide(layer()))
+      assert.deepStrictEqual(yield* stored("temporary"), [])
+      assert.deepStrictEqual(yield* stored("leases"), [])
+    }),
+  )
+
+  it.effect("says what it holds by run and by step", () =>
+    Effect.gen(function* () {
+      const { layer, run, write } = yield* makeWorkplace
+      yield* write("story.txt", "Once")
+      const text = `name: two
+steps:
+  story: { use: test/read, path: story.txt }
+  loud: { use: test/shout, text: $story }
+`
+      yield* run(text)
+      yield* run(text, { set: ["steps.loud.times=2"] })
+      const usage = yield* Effect.flatMap(Store, (store) => store.usage).pipe(
+        Effect.provide(layer()),
+      )
+      assert.deepStrictEqual(
+        usage.runs.map(({ pipeline, status, steps, bytes }) => [pipeline, status, steps, bytes]),
+        [
+          ["two", "done", 2, 4 + 8 + 1],
+          ["two", "done", 2, 4 + 4 + 1],
+        ],
+      )
+      assert.deepStrictEqual(usage.steps, [
+        { pipeline: "two", step: "story", use: "test/read", results: 1, bytes: 4 },
+        { pipeline: "two", step: "loud", use: "test/shout", results: 2, bytes: 8 + 4 + 1 },
+      ])
+      assert.deepStrictEqual(
+        [usage.entries, usage.objects, usage.checkpoints, usage.bytes],
+        [3, 4, 0, 4 + 4 + 8 + 1],
+      )
+    }),
   )
 })

@@ -150,7 +150,7 @@ describe("imports", () => {
     assert.deepStrictEqual(
       problemsOf(cleanPackage("tensor"), cleanPackage("pipeline"), {
         "packages/tensor/shape_test.ts": text,
-        "packages/pipeline/file_store.ts": text,
+        "packages/pipeline/store/process_name.ts": text,
       }),
       [],
     )

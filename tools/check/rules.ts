@@ -31,13 +31,14 @@ export const arrows: Readonly<Record<string, ReadonlyArray<string>>> = {
   // What knows no tensor.
   llm: [],
   pipeline: [],
+  cluster: ["pipeline"],
   report: [],
 }
 
 export const ordinary = ["tensor", "nn", "models"]
 
 /** Imported by applications, tools and tests only. */
-export const devices = ["wasm", "webgpu"]
+export const devices = ["wasm", "webgpu", "postgres"]
 
 /** Files that are allowed to see every package. */
 export const seesEverything = ["apps/**", "tools/**"]
@@ -49,9 +50,13 @@ export const testFiles = ["**/*_test.ts", "**/testing/**", "**/*.config.ts"]
 export const seesNode = [
   "apps/**",
   "tools/**",
-  // The content-addressed store, and the hash that addresses it.
-  "packages/pipeline/**/*store*.ts",
+  // The hash that addresses the content of the store, and the processes that share it.
   "packages/pipeline/sha256.ts",
+  "packages/pipeline/store/process_name.ts",
+  // Reads the code of steps where it lies.
+  "packages/pipeline/code/**",
+  // Starts processes, listens at ports and talks to a database.
+  "packages/cluster/**",
   // Takes its GPU from Dawn, and says which drivers it found where it cannot.
   "packages/webgpu/**/*node*.ts",
   "packages/webgpu/vulkan_drivers.ts",

@@ -23,6 +23,7 @@ export const packageFiles = (
     description: `The ${name.replaceAll("-", " ")} package of Espalier.`,
     license: "MIT",
     type: "module",
+    sideEffects: false,
     engines: { node },
     files: ["dist"],
     exports: {

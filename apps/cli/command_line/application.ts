@@ -34,6 +34,9 @@ export interface CommonOptions {
   readonly set: ReadonlyArray<string>
   readonly data: Option.Option<string>
   readonly store: Option.Option<string>
+  readonly limit: Option.Option<number>
+  readonly sandbox: boolean
+  readonly allow: ReadonlyArray<string>
   readonly json: boolean
 }
 
@@ -55,21 +58,25 @@ export const loadWithFlags = <R>(
       steps: application.steps,
       set: options.set,
       data: dataFolderOptions(options.data),
+      ...(Option.isSome(options.limit) ? { limit: options.limit.value } : {}),
+      ...(options.sandbox ? { sandbox: options.allow } : {}),
     }),
+  )
+
+/** The store that a flag names, else the one of the workspace. */
+export const storeLayer = (flag: Option.Option<string>) =>
+  Layer.suspend(() =>
+    Store.layer(Option.getOrElse(flag, () => join(workspaceRoot(process.cwd()), ".espalier"))),
   )
 
 /** Provides the store and the device as the flags say, and with the device all that the steps need. */
 export const provideWithFlags =
-  <R>(application: Application<R>, options: CommonOptions) =>
+  <R>(application: Application<R>, options: Pick<CommonOptions, "device" | "store">) =>
   <A, E>(
     effect: Effect.Effect<A, E, R | Store | PipelineDevice | Platform>,
   ): Effect.Effect<A, E | StoreError | DeviceUnavailable, Platform> => {
-    const store = Layer.suspend(() =>
-      Store.layer(
-        Option.getOrElse(options.store, () => join(workspaceRoot(process.cwd()), ".espalier")),
-      ),
-    )
-    const provided = Effect.provide(effect, Layer.merge(store, application.device(options.device)))
+    const layers = Layer.merge(storeLayer(options.store), application.device(options.device))
+    const provided = Effect.provide(effect, layers)
     // R is the device's and the platform's part together, which TypeScript cannot see of a parameter.
     return provided as Effect.Effect<A, E | StoreError | DeviceUnavailable, Platform>
   }

@@ -2,13 +2,26 @@ import type * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Console, Effect, Exit, Layer } from "effect"
 import { CliConfig, CliOutput, Command, GlobalFlag } from "effect/cli"
 import type { Application } from "./application.ts"
+import { cacheCommand } from "./cache_command.ts"
+import { makeCompletionsCommand } from "./completions_command.ts"
 import { demoFile, makeDemoCommand } from "./demo_command.ts"
+import { diffCommand } from "./diff_command.ts"
+import { makeDoctorCommand } from "./doctor_command.ts"
 import { exitCodeOfExit, exitCodes, type Failure } from "./exit_code.ts"
+import { makeInitCommand } from "./init_command.ts"
+import { logsCommand } from "./logs_command.ts"
+import { lsCommand } from "./ls_command.ts"
 import { makePlanCommand } from "./plan_command.ts"
 import { errorLines, reportCause } from "./report_error.ts"
+import { reportCommand } from "./report_command.ts"
+import { makeResumeCommand } from "./resume_command.ts"
 import { makeRunCommand } from "./run_command.ts"
+import { makeSchemaCommand } from "./schema_command.ts"
+import { statusCommand } from "./status_command.ts"
 import { makeStepsCommand } from "./steps_command.ts"
 import { writeError } from "./terminal.ts"
+import { makeVerifyCommand } from "./verify_command.ts"
+import { makeWorkerCommand } from "./worker_command.ts"
 import { ownVersion } from "./versions.ts"
 
 /**
@@ -56,9 +69,22 @@ export const makeCli = <R>(
   const root = Command.make("espalier").pipe(
     Command.withDescription("Train, prune, quantise and evaluate language models from pipelines"),
     Command.withSubcommands([
-      makeRunCommand(application),
+      makeInitCommand(application),
       makePlanCommand(application),
+      makeRunCommand(application),
+      makeResumeCommand(application),
+      statusCommand,
+      lsCommand,
+      logsCommand,
+      diffCommand,
+      reportCommand,
+      makeVerifyCommand(application),
+      makeWorkerCommand(application),
+      cacheCommand,
       makeStepsCommand(application),
+      makeSchemaCommand(application),
+      makeDoctorCommand(application),
+      makeCompletionsCommand((): Command.Command.Any => root),
       makeDemoCommand(application),
       ...further,
     ]),

@@ -31,7 +31,12 @@ describe.concurrent("espalier run", () => {
       assert.match(out, /^step +status +seconds +measured\n─/)
       assert.match(out, /\nn +done +\d\.\d +perplexity 3, sparsity 0\.50000\n/)
       const folder = /results: (.*)\n/.exec(out)?.[1] ?? ""
-      assert.deepStrictEqual(readdirSync(folder).toSorted(), ["manifest.json", "results.json"])
+      assert.deepStrictEqual(readdirSync(folder).toSorted(), [
+        "events.jsonl",
+        "manifest.json",
+        "results.json",
+        "run.json",
+      ])
       assert.match(error, /\[1\/1\] n \(test\/count\): never run\n/)
       assert.match(error, /note: n: asked for 7 windows, there are 3/)
       assert.match(error, /done in .* \(on the host: LinearAlgebra\)/)
@@ -106,7 +111,7 @@ steps:
       const debug = await place.espalier(["run", "p.yaml", "--store", place.at("store")], {
         env: { ESPALIER_DEBUG: "1" },
       })
-      assert.match(debug.error, /^\s+at .*cli_main\.ts/m)
+      assert.match(debug.error, /^\s+at .*cli_steps\.ts/m)
     }),
   )
 

@@ -1,4 +1,6 @@
+import { Schema } from "effect"
 import { Flag } from "effect/cli"
+import { executorFlags } from "./executor_flags.ts"
 
 /** What a run and a plan have in common. */
 export const commonFlags = {
@@ -24,9 +26,53 @@ export const commonFlags = {
   ),
 }
 
+const Count = Schema.Int.check(Schema.isGreaterThan(0))
+
+/** What a run, a plan and a resumed run are told of the pipeline beside its file. */
+export const pipelineFlags = {
+  ...commonFlags,
+  limit: Flag.Int("limit").pipe(
+    Flag.withSchema(Count),
+    Flag.withDescription("a trial: at most so many documents, windows, questions of each step"),
+    Flag.optional,
+  ),
+  sandbox: Flag.Boolean("sandbox").pipe(
+    Flag.withDescription(
+      "refuse files outside of the pipeline's and the data folder, and programs",
+    ),
+    Flag.withDefault(false),
+  ),
+  allow: Flag.String("allow").pipe(
+    Flag.withDescription("a further folder that --sandbox lets a pipeline read; may be repeated"),
+    Flag.atLeast(0),
+  ),
+}
+
 /** What only a run takes. */
 export const runFlags = {
-  ...commonFlags,
+  ...pipelineFlags,
+  ...executorFlags,
+  only: Flag.String("only").pipe(
+    Flag.withDescription("this step and what it needs, nothing else; may be repeated"),
+    Flag.atLeast(0),
+  ),
+  from: Flag.String("from").pipe(
+    Flag.withDescription("this step and all that depend on it, computed anew"),
+    Flag.optional,
+  ),
+  keepGoing: Flag.Boolean("keep-going").pipe(
+    Flag.withDescription("go on with steps that do not need a failed one (--no-keep-going: stop)"),
+    Flag.withDefault(true),
+  ),
+  jobs: Flag.Int("jobs").pipe(
+    Flag.withSchema(Count),
+    Flag.withDescription("steps that may run at the same time"),
+    Flag.withDefault(1),
+  ),
+  events: Flag.Boolean("events").pipe(
+    Flag.withDescription("print what happens as lines of JSON on standard output"),
+    Flag.withDefault(false),
+  ),
   out: Flag.String("out").pipe(
     Flag.withDescription("a folder that receives manifest, results and files"),
     Flag.optional,

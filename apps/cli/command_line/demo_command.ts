@@ -1,10 +1,12 @@
-import { Effect, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import { Command } from "effect/cli"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import type { Application } from "./application.ts"
+import { type Application, storeLayer } from "./application.ts"
 import { runFlags } from "./common_flags.ts"
+import { writeReport } from "./report_command.ts"
 import { runFile } from "./run_command.ts"
+import { writeOut } from "./terminal.ts"
 import { ownWorkspace } from "./workspace.ts"
 
 /** There is no demo where the command was installed without its clone. */
@@ -33,7 +35,12 @@ export const makeDemoCommand = <R>(application: Application<R>) =>
       if (file === undefined) {
         return yield* new DemoMissing({ hint: "clone the project, or run a pipeline of your own" })
       }
-      return yield* runFile(application, file, options)
+      yield* runFile(application, file, options)
+      if (options.json || options.events) return
+      const report = yield* writeReport([Option.none()]).pipe(
+        Effect.provide(storeLayer(options.store)),
+      )
+      yield* writeOut(`report: ${report}\n`)
     }),
   ).pipe(
     Command.withDescription("Train, prune and evaluate a tiny language model on generated stories"),

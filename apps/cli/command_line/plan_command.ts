@@ -1,10 +1,11 @@
 import { planPipeline } from "@espalier/pipeline"
+import { Notices } from "@espalier/runtime"
 import { Effect } from "effect"
 import { Argument, Command } from "effect/cli"
 import { type Application, loadWithFlags, provideWithFlags } from "./application.ts"
-import { commonFlags } from "./common_flags.ts"
+import { pipelineFlags } from "./common_flags.ts"
 import { formatReasons, formatTable } from "./table.ts"
-import { writeOut } from "./terminal.ts"
+import { writeError, writeOut } from "./terminal.ts"
 
 /** `espalier plan FILE`. */
 export const makePlanCommand = <R>(application: Application<R>) =>
@@ -12,12 +13,15 @@ export const makePlanCommand = <R>(application: Application<R>) =>
     "plan",
     {
       file: Argument.String("FILE").pipe(Argument.withDescription("a pipeline file")),
-      ...commonFlags,
+      ...pipelineFlags,
     },
     Effect.fnUntraced(function* ({ file, ...options }) {
       const pipeline = yield* loadWithFlags(application, file, options)
       const planned = yield* planPipeline(pipeline, { packages: application.packages() }).pipe(
         provideWithFlags(application, options),
+        Effect.provideService(Notices, {
+          report: (message) => writeError(`note: ${message}\n`),
+        }),
       )
       if (options.json) {
         const steps = Object.fromEntries(

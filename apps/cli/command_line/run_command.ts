@@ -1,6 +1,7 @@
-import { runPipeline } from "@espalier/pipeline"
-import { Effect, Option, Schema } from "effect"
+import { eventLine, type JsonObject, runPipeline } from "@espalier/pipeline"
+import { Clock, Effect, Option, Schema } from "effect"
 import { Argument, Command } from "effect/cli"
+import { resolve } from "node:path"
 import {
   type Application,
   type CommonOptions,
@@ -8,6 +9,8 @@ import {
   provideWithFlags,
 } from "./application.ts"
 import { runFlags } from "./common_flags.ts"
+import { type ExecutorOptions, provideExecutor } from "./executor_flags.ts"
+import { provenance } from "./provenance.ts"
 import { resultText } from "./result_text.ts"
 import { makeRunListener } from "./run_listener.ts"
 import { writeError, writeOut } from "./terminal.ts"
@@ -22,11 +25,49 @@ export class RunFailed extends Schema.TaggedError<RunFailed>()("RunFailed", {
   }
 }
 
+/** The flags of a run as they were given. */
+export interface RunFlags extends CommonOptions, ExecutorOptions {
+  readonly only: ReadonlyArray<string>
+  readonly from: Option.Option<string>
+  readonly keepGoing: boolean
+  readonly jobs: number
+  readonly events: boolean
+  readonly out: Option.Option<string>
+}
+
+/** What is noted down of a run, to ask for it again. */
+const requestOf = (file: string, flags: RunFlags): JsonObject => {
+  const some = (name: string, value: Option.Option<string | number>): JsonObject =>
+    Option.isSome(value) ? { [name]: value.value } : {}
+  const { set, only, device, executor, keepGoing, jobs } = flags
+  return {
+    file: resolve(file),
+    device,
+    executor,
+    set,
+    only,
+    keepGoing,
+    jobs,
+    sandbox: flags.sandbox,
+    allow: flags.allow.map((folder) => resolve(folder)),
+    ...some("from", flags.from),
+    ...some("limit", flags.limit),
+    ...some(
+      "data",
+      Option.map(flags.data, (folder) => resolve(folder)),
+    ),
+    ...some(
+      "out",
+      Option.map(flags.out, (folder) => resolve(folder)),
+    ),
+  }
+}
+
 /** Runs a pipeline file and tells it: progress on standard error, results on standard output. */
 export const runFile = Effect.fnUntraced(function* <R>(
   application: Application<R>,
   file: string,
-  options: CommonOptions & { readonly out: Option.Option<string> },
+  options: RunFlags,
 ) {
   const pipeline = yield* loadWithFlags(application, file, options)
   const listen = makeRunListener({
@@ -34,23 +75,27 @@ export const runFile = Effect.fnUntraced(function* <R>(
     isTerminal: process.stderr.isTTY,
     columns: process.stderr.columns ?? 80,
   })
+  const { only, from, keepGoing, jobs, events, json } = options
   const record = yield* runPipeline(pipeline, {
     packages: application.packages(),
-    environment: {
-      node: process.version,
-      platform: `${process.platform}-${process.arch}`,
-    },
+    environment: yield* provenance(file),
+    request: requestOf(file, options),
+    keepGoing,
+    jobs,
+    ...(only.length > 0 ? { only } : {}),
+    ...(Option.isSome(from) ? { from: from.value } : {}),
     ...(Option.isSome(options.out) ? { out: options.out.value } : {}),
     onEvent: Effect.fnUntraced(function* (event) {
       yield* listen(event)
-      if (event._tag !== "RunFinished") return
+      if (events) yield* writeOut(eventLine(event, yield* Clock.currentTimeMillis))
+      if (event._tag !== "RunFinished" || events) return
       yield* writeOut(
-        options.json
+        json
           ? `${JSON.stringify(event.record, null, 2)}\n`
           : `${resultText(event.record)}\nresults: ${event.folder}\n`,
       )
     }),
-  }).pipe(provideWithFlags(application, options))
+  }).pipe(provideExecutor(options), provideWithFlags(application, options))
   const failedSteps = Object.entries(record.steps).flatMap(([id, { status, error }]) =>
     status === "failed" ? [{ id, tag: error?.tag ?? "Defect" }] : [],
   )

@@ -20,6 +20,7 @@ export const makeRunListener = (screen: Screen) => {
   let meter = makeMeter()
   let lastTold = 0
   let painted = false
+  let [ended, allSteps] = [0, 0]
 
   const line = (text: string) =>
     Effect.suspend(() => {
@@ -40,6 +41,7 @@ export const makeRunListener = (screen: Screen) => {
       const now = yield* Clock.currentTimeMillis
       switch (event._tag) {
         case "RunStarted":
+          allSteps = event.steps
           return yield* line(`${event.name}: ${event.steps} steps, run ${event.run}`)
         case "StepStarted": {
           meter = makeMeter()
@@ -54,17 +56,22 @@ export const makeRunListener = (screen: Screen) => {
             if (now - lastTold < repaintEvery && completed !== total) return
             lastTold = now
             const bar = fraction === undefined ? "" : `${formatBar(fraction, 24)} `
-            return yield* paint(`  ${bar}${task}: ${text}`)
+            const { id } = event
+            const name = task === id ? id : `${id}: ${task}`
+            return yield* paint(`  ${ended} of ${allSteps} done · ${bar}${name}: ${text}`)
           }
           if (now - lastTold < lineEvery) return
           lastTold = now
           const percent = fraction === undefined ? "" : `${Math.floor(fraction * 100)} %, `
           return yield* line(`  ${event.id}: ${task}: ${percent}${text}`)
         }
+        case "RunNotice":
+          return yield* line(`  note: ${event.message}`)
         case "StepNotice":
           return yield* line(`  note: ${event.id}: ${event.message}`)
         case "StepFinished": {
           const { record, id, cause } = event
+          ended++
           const head = `[${event.index}/${event.steps}] ${id}:`
           switch (record.status) {
             case "cached":

@@ -24,7 +24,7 @@ const listened = (isTerminal: boolean) => {
   const listen = makeRunListener({
     write: (more) => Effect.sync(() => void (text += more)),
     isTerminal,
-    columns: 80,
+    columns: 120,
   })
   return { listen, text: () => text }
 }
@@ -33,6 +33,7 @@ describe("makeRunListener", () => {
   it.effect("on a terminal: a bar with rate and time left, painted over", () =>
     Effect.gen(function* () {
       const { listen, text } = listened(true)
+      yield* listen({ _tag: "RunStarted", run: "r", name: "p", steps: 3 })
       yield* listen(started)
       for (let n = 0; n <= 50; n++) {
         yield* listen(progress(n))
@@ -42,7 +43,7 @@ describe("makeRunListener", () => {
       const last = text().split("\r\u001b[K").at(-1)
       assert.strictEqual(
         last,
-        "  ████████████░░░░░░░░░░░░ scoring: 50/100 windows, 10.0 windows/s, 5.0 s left",
+        "  0 of 3 done · ████████████░░░░░░░░░░░░ ppl: scoring: 50/100 windows, 10.0 windows/s, 5.0 s left",
       )
     }),
   )

@@ -26,10 +26,10 @@ const markdown = <R>(step: Step<R>): string => {
 export const stepsAsMarkdown = <R>(steps: ReadonlyArray<Step<R>>): string =>
   steps.map(markdown).join("\n")
 
-/** `espalier steps`. */
+/** `espalier list`, or `espalier steps`. */
 export const makeStepsCommand = <R>(application: Application<R>) =>
   Command.make(
-    "steps",
+    "list",
     {
       markdown: Flag.Boolean("markdown").pipe(
         Flag.withDescription("print the list as a Markdown page"),
@@ -42,4 +42,7 @@ export const makeStepsCommand = <R>(application: Application<R>) =>
           ? stepsAsMarkdown(application.steps)
           : application.steps.map(plain).join("\n"),
       ),
-  ).pipe(Command.withDescription("List the steps that pipelines are made of, and what each takes"))
+  ).pipe(
+    Command.withAlias("steps"),
+    Command.withDescription("List the steps that pipelines are made of, and what each takes"),
+  )

@@ -10,6 +10,8 @@ const Manifest = Schema.fromJsonString(
     name: Schema.String,
     version: Schema.String,
     dependencies: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+    optionalDependencies: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+    peerDependencies: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
   }),
 )
 
@@ -51,26 +53,47 @@ const packageFolder = (file: string): string => {
 }
 
 /** How results are shown, kept and followed is not what they depend on. */
-const withoutEffectOnResults = ["@espalier/pipeline", "@espalier/runtime"]
+const withoutEffectOnResults = ["@espalier/cluster", "@espalier/pipeline", "@espalier/runtime"]
+
+/** The exact version of a package that is imported from a folder; none where it is not there. */
+const installedVersion = (name: string, from: string): string | undefined => {
+  for (let at = from; ; at = dirname(at)) {
+    try {
+      return readManifest(join(at, "node_modules", name, "package.json")).version
+    } catch {
+      if (dirname(at) === at) return undefined
+    }
+  }
+}
 
 /**
- * The versions of the packages that results depend on, those of dependencies included. Run from
- * source, a version is followed by a hash of the sources: whoever changes the code gets new results,
- * not the cached ones of before.
+ * The exact versions of the packages that results depend on: of this project and of others that
+ * they import. Run from source, a version of this project is followed by a hash of the sources: it is
+ * in keys where the code itself cannot be read, and whoever changes the code gets new results.
  */
 export const packageVersions = (): Readonly<Record<string, string>> => {
   const here = fileURLToPath(import.meta.url)
   const fromSource = here.endsWith(".ts")
   const versions = new Map<string, string>()
   const visit = (folder: string) => {
-    const { name, version, dependencies } = readManifest(join(folder, "package.json"))
+    const manifest = readManifest(join(folder, "package.json"))
+    const { name, version, dependencies } = manifest
     if (versions.has(name)) return
     const exact = fromSource && !withoutEffectOnResults.includes(name)
     versions.set(name, exact ? `${version}+${sourceHash(folder)}` : version)
     const require = createRequire(join(folder, "package.json"))
-    for (const dependency of Object.keys(dependencies ?? {})) {
-      if (!dependency.startsWith("@espalier/")) continue
-      visit(dirname(require.resolve(`${dependency}/package.json`)))
+    const imported = {
+      ...manifest.peerDependencies,
+      ...manifest.optionalDependencies,
+      ...dependencies,
+    }
+    for (const dependency of Object.keys(imported)) {
+      if (dependency.startsWith("@espalier/")) {
+        visit(dirname(require.resolve(`${dependency}/package.json`)))
+        continue
+      }
+      const found = installedVersion(dependency, folder)
+      if (found !== undefined && !versions.has(dependency)) versions.set(dependency, found)
     }
   }
   visit(packageFolder(here))

@@ -55,6 +55,7 @@ export const modelExport = Step.define({
   description:
     "Writes a model to the folder of --out for other programs: model.gguf for llama.cpp, or packed integers for vLLM and transformers.",
   version: 1,
+  module: import.meta.url,
   config: Schema.Struct({
     format: Schema.Literals(["gguf", "pack-quantized"]).annotate({ description: "for whom" }),
     ggufType: Schema.Literals(ggufTypes)

@@ -13,6 +13,7 @@ export const modelFineTune = Step.define({
   use: "model/fine-tune",
   description: "Trains a pruned model further on a text; its zeros stay zeros, bit for bit.",
   version: 1,
+  module: import.meta.url,
   config: Schema.Struct({
     window: Count.annotate({ description: "tokens per training window" }),
     batch: Count.annotate({ description: "windows per step" }).pipe(

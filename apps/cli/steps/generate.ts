@@ -12,6 +12,7 @@ export const textGenerate = Step.define({
   use: "text/generate",
   description: "Lets a model write documents, each from its prompt to its end.",
   version: 1,
+  module: import.meta.url,
   config: Schema.Struct({
     documents: Count.annotate({ description: "how many" }),
     tokens: Count.annotate({ description: "most tokens of one" }).pipe(
@@ -29,6 +30,7 @@ export const textGenerate = Step.define({
   }),
   inputs: { model: { type: Model, description: "the model that writes" } },
   outputs: { text: Text },
+  limited: ["documents"],
   usesDevice: true,
   usesSeed: true,
   run: ({ id, config, inputs, seed }) =>

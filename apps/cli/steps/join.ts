@@ -7,6 +7,7 @@ export const textJoin = Step.define({
   use: "text/join",
   description: "Puts the documents of several texts one after the other.",
   version: 1,
+  module: import.meta.url,
   config: Schema.Struct({}),
   inputs: { texts: { type: Text, many: true, description: "the texts, in their order" } },
   outputs: { text: Text },

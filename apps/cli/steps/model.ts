@@ -15,6 +15,7 @@ export const modelLoad = Step.define({
   description:
     "Reads a llama2.c checkpoint (v0, v1, v2), a GGUF file, or a folder in the Hugging Face layout.",
   version: 1,
+  module: import.meta.url,
   config: Schema.Struct({
     path: Schema.String.annotate({ description: "the checkpoint, or the folder" }),
     tokenizer: Schema.optionalKey(
@@ -54,6 +55,7 @@ export const modelPerplexity = Step.define({
   description:
     "Perplexity over non-overlapping windows of a text, the tail dropped; counts the model's zeros and bits too.",
   version: 1,
+  module: import.meta.url,
   config: Schema.Struct(windowFields),
   inputs: {
     model: { type: Model, description: "the model" },

@@ -62,6 +62,7 @@ const plainStep = ({ name, description, make }: PruneMethod) =>
     use: `prune/${name}`,
     description,
     version: 2,
+    module: import.meta.url,
     config: Schema.Struct(sparsityField),
     inputs: modelInput,
     outputs: { model: Model },
@@ -82,12 +83,14 @@ const calibratedStep = ({ name, description, options, make }: PruneMethod) =>
     use: `prune/${name}`,
     description,
     version: 2,
+    module: import.meta.url,
     config: Schema.Struct({ ...sparsityField, ...calibrationFields, ...budgetField, ...options }),
     inputs: {
       ...modelInput,
       calibration: { type: Text, description: "the text whose activations weigh the weights" },
     },
     outputs: { model: Model },
+    limited: ["samples"],
     usesDevice: true,
     usesSeed: true,
     run: ({ config, inputs, seed }) =>

@@ -49,6 +49,7 @@ const plainStep = ({ name, description, options, run }: QuantizeMethod) =>
     use: `quantize/${name}`,
     description,
     version: 1,
+    module: import.meta.url,
     config: Schema.Struct({ ...schemeFields, ...options }),
     inputs: modelInput,
     outputs: { model: Model },
@@ -72,6 +73,7 @@ const readingStep = ({ name, description, options, reads, run }: QuantizeMethod)
     use: `quantize/${name}`,
     description,
     version: 1,
+    module: import.meta.url,
     config: Schema.Struct({
       ...schemeFields,
       ...(reads === "training" ? trainingFields : calibrationFields),
@@ -89,6 +91,7 @@ const readingStep = ({ name, description, options, reads, run }: QuantizeMethod)
       ...(reads === "training" ? teacherInput : {}),
     },
     outputs: { model: Model },
+    limited: ["samples"],
     usesDevice: true,
     usesSeed: true,
     run: ({ config, inputs, seed: common }) =>

@@ -16,6 +16,7 @@ export const reportTable = Step.define({
   description:
     "Puts metrics of several steps side by side: printed at the end of a run, and as table.md with --out.",
   version: 1,
+  module: import.meta.url,
   config: Schema.Struct({
     columns: Schema.Array(Schema.NonEmptyString)
       .annotate({ description: "the metrics to show" })
@@ -65,6 +66,7 @@ export const reportSpread = Step.define({
   description:
     "Median, smallest and largest value of one metric over several steps, such as seeds.",
   version: 1,
+  module: import.meta.url,
   config: Schema.Struct({
     metric: Schema.NonEmptyString.annotate({ description: "the metric to summarise" }).pipe(
       Schema.withDecodingDefault(Effect.succeed("perplexity")),

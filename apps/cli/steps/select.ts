@@ -23,6 +23,7 @@ export const modelSelect = Step.define({
   use: "model/select",
   description: "Chooses the candidate with the smallest (or largest) score; ties go to the first.",
   version: 1,
+  module: import.meta.url,
   config: Schema.Struct({
     metric: Schema.NonEmptyString.annotate({ description: "the metric to choose by" }).pipe(
       Schema.withDecodingDefault(Effect.succeed("perplexity")),

@@ -12,6 +12,7 @@ export const textStories = Step.define({
   use: "text/stories",
   description: "Tells short stories from a grammar whose entropy is known exactly.",
   version: 1,
+  module: import.meta.url,
   config: Schema.Struct({
     stories: Schema.Int.check(Schema.isGreaterThan(0)).annotate({ description: "how many" }),
     part: Schema.Literals(parts).annotate({
@@ -19,6 +20,7 @@ export const textStories = Step.define({
     }),
   }),
   outputs: { text: Text },
+  limited: ["stories"],
   usesSeed: true,
   run: ({ config, seed }) =>
     Effect.sync(() => {
@@ -40,6 +42,7 @@ export const textStoryFloor = Step.define({
   description:
     "The perplexity that the best possible model has on windows of these stories, computed from their grammar.",
   version: 1,
+  module: import.meta.url,
   config: Schema.Struct({
     window: Schema.Int.check(Schema.isGreaterThan(1)).annotate({ description: "words per window" }),
   }),

@@ -12,6 +12,7 @@ export const textLoad = Step.define({
   description:
     "Reads documents from a .jsonl, .ndjson or .json file, or one document from a text file.",
   version: 1,
+  module: import.meta.url,
   config: Schema.Struct({
     path: Schema.String.annotate({ description: "the file" }),
     field: Schema.optionalKey(
@@ -34,6 +35,7 @@ export const textLoad = Step.define({
     ),
   }),
   paths: ["path"],
+  limited: ["take"],
   outputs: { text: Text },
   run: ({ config, paths }) =>
     Effect.gen(function* () {

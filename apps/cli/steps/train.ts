@@ -67,6 +67,7 @@ export const modelTrain = Step.define({
   use: "model/train",
   description: "Trains a new LLaMA-style model, or one that is there, on a text.",
   version: 1,
+  module: import.meta.url,
   config: Schema.Struct({
     dimension: size("width of the hidden states"),
     hiddenDimension: size("width inside the feed-forward network"),
@@ -116,6 +117,7 @@ export const modelTrain = Step.define({
   },
   paths: ["tokenizer"],
   outputs: { model: Model },
+  limited: ["steps", "evaluateWindows"],
   usesDevice: true,
   usesSeed: true,
   run: ({ config, inputs, paths, seed }) =>

@@ -141,6 +141,20 @@ export interface TrainModelOptions
 const meanOf = (values: ReadonlyArray<number>) =>
   values.reduce((sum, value) => sum + value, 0) / values.length
 
+/** Most points of a curve that goes into metrics. */
+const curvePoints = 200
+
+/** Means over equal stretches of the losses, by the last step of each: what a chart can show. */
+export const lossCurve = (losses: ReadonlyArray<number>): Readonly<Record<string, number>> => {
+  const width = Math.ceil(losses.length / curvePoints)
+  const ends = Array.from({ length: Math.ceil(losses.length / width) }, (_, i) =>
+    Math.min(losses.length, (i + 1) * width),
+  )
+  return Object.fromEntries(
+    ends.map((end, i) => [end, meanOf(losses.slice(i * width, end))] as const),
+  )
+}
+
 /** The first windows of the text that a model is measured on. */
 const evaluationOf = Effect.fnUntraced(function* (
   { model, tokenizer }: ModelValue,
@@ -193,6 +207,7 @@ export const trainModel = Effect.fnUntraced(function* (
       steps: losses.length,
       tokens: losses.length * batch * window,
       loss: meanOf(losses.slice(-20)),
+      losses: lossCurve(losses),
       ...(best === undefined
         ? {}
         : {

@@ -88,6 +88,7 @@ export const modelZeroShot = Step.define({
   description:
     "Scores a model on benchmarks by log-likelihoods, as lm-evaluation-harness defines them. Compare with chance: models as small as stories260K do no better.",
   version: 1,
+  module: import.meta.url,
   config: Schema.Struct({
     data: Schema.String.annotate({
       description: "the folder with arc_easy.jsonl.gz and so on (llm-foundry's files)",
@@ -113,6 +114,7 @@ export const modelZeroShot = Step.define({
   }),
   paths: ["data"],
   inputs: { model: { type: Model, description: "the model" } },
+  limited: ["limit"],
   usesDevice: true,
   run: ({ config, inputs, paths }) =>
     Effect.gen(function* () {

@@ -130,6 +130,7 @@ export const slow = Step.define({
     milliseconds: Schema.Int.pipe(Schema.withDecodingDefault(Effect.succeed(1))),
     bug: Schema.optionalKey(Schema.Boolean),
   }),
+  operational: ["milliseconds"],
   outputs: { text: Text },
   run: ({ id, config }) =>
     Effect.gen(function* () {

@@ -9,7 +9,12 @@ export const makeWorkplace = Effect.gen(function* () {
   const path = yield* Path.Path
   const folder = yield* fileSystem.makeTempDirectoryScoped({ prefix: "espalier-" })
   const at = (...parts: ReadonlyArray<string>) => path.join(folder, ...parts)
-  const write = (name: string, text: string) => fileSystem.writeFileString(at(name), text)
+  // What the store keeps is read-only: it can be replaced, and not written again.
+  const write = (name: string, text: string) =>
+    Effect.andThen(
+      fileSystem.remove(at(name), { force: true }),
+      fileSystem.writeFileString(at(name), text),
+    )
   const load = (text: string, set: ReadonlyArray<string> = []) =>
     Effect.andThen(
       write("pipeline.yaml", text),

@@ -1,6 +1,6 @@
 import type { CheckpointFiles } from "@espalier/runtime"
 import { Option, Schema } from "effect"
-import { sha256 } from "./sha256.ts"
+import { sha256 } from "../sha256.ts"
 
 const magic = "ESPALIER CHECKPOINT 1\n"
 

@@ -1,0 +1,105 @@
+import { appendFileSync } from "node:fs"
+import { ArtifactType, PipelineDevice, Step } from "@espalier/pipeline"
+import { Notices, Progress } from "@espalier/runtime"
+import { Effect, FileSystem, Layer, Schema } from "effect"
+
+/** A device that computes nothing. */
+export const testDevice = (fingerprint = "test") =>
+  Layer.succeed(PipelineDevice, {
+    kind: "wasm",
+    adapter: "none",
+    software: true,
+    dispatches: () => 0,
+    fingerprint,
+  })
+
+export class Spoiled extends Schema.TaggedError<Spoiled>()("Spoiled", { hint: Schema.String }) {
+  override get message(): string {
+    return "the milk is spoiled"
+  }
+}
+
+const Text = ArtifactType.make({
+  name: "Text",
+  encode: (text: string) => Effect.succeed({ "text.txt": new TextEncoder().encode(text) }),
+  decode: (files) => Effect.succeed(new TextDecoder().decode(files["text.txt"])),
+})
+
+/** Notes down that it was begun, where the test wants to know. */
+const noteDown = (id: string) =>
+  Effect.sync(() => {
+    const file = process.env.ESPALIER_TEST_LOG
+    if (file !== undefined)
+      appendFileSync(file, `${Date.now()} ${process.ppid} ${process.pid} ${id}\n`)
+  })
+
+/** Keeps the event loop busy, as a kernel on the CPU does. */
+const keepBusy = (milliseconds: number) =>
+  Effect.sync(() => {
+    const end = Date.now() + milliseconds
+    while (Date.now() < end);
+  })
+
+const work = Step.define({
+  use: "test/work",
+  description: "Takes its time, busy or asleep.",
+  version: 1,
+  module: import.meta.url,
+  config: Schema.Struct({
+    text: Schema.String,
+    milliseconds: Schema.Int.pipe(Schema.withDecodingDefault(Effect.succeed(0))),
+    busy: Schema.Boolean.pipe(Schema.withDecodingDefault(Effect.succeed(false))),
+  }),
+  operational: ["milliseconds", "busy"],
+  inputs: { before: { type: Text, optional: true } },
+  outputs: { text: Text },
+  usesSeed: true,
+  usesDevice: true,
+  run: ({ id, config, inputs, seed }) =>
+    Effect.gen(function* () {
+      yield* noteDown(id)
+      yield* Notices.report(`${config.text} was asked for`)
+      yield* Progress.report({ task: "working", completed: 1, total: 2 })
+      yield* config.busy ? keepBusy(config.milliseconds) : Effect.sleep(config.milliseconds)
+      const text = `${inputs.before ?? ""}${config.text}${seed}`
+      return { outputs: { text }, metrics: { letters: text.length } }
+    }),
+})
+
+const read = Step.define({
+  use: "test/read",
+  description: "Reads a file, or all files of a folder.",
+  version: 1,
+  module: import.meta.url,
+  config: Schema.Struct({ path: Schema.String }),
+  paths: ["path"],
+  outputs: { text: Text },
+  run: ({ paths }) =>
+    Effect.gen(function* () {
+      const fileSystem = yield* FileSystem.FileSystem
+      const isFolder = (yield* fileSystem.stat(paths.path)).type === "Directory"
+      const names = isFolder
+        ? (yield* fileSystem.readDirectory(paths.path)).toSorted().map((name) => `/${name}`)
+        : [""]
+      let text = ""
+      for (const name of names) text += yield* fileSystem.readFileString(`${paths.path}${name}`)
+      return { outputs: { text } }
+    }),
+})
+
+const fail = Step.define({
+  use: "test/fail",
+  description: "Fails, as a user's mistake, a bug or a crash.",
+  version: 1,
+  module: import.meta.url,
+  config: Schema.Struct({ how: Schema.Literals(["mistake", "bug", "crash"]) }),
+  run: ({ config }) =>
+    Effect.suspend(() => {
+      if (config.how === "crash") process.kill(process.pid, "SIGKILL")
+      return config.how === "mistake"
+        ? Effect.fail(new Spoiled({ hint: "buy fresh milk" }))
+        : Effect.die(new TypeError("undefined is not a function"))
+    }),
+})
+
+export const steps = [work, read, fail]
