@@ -9,6 +9,7 @@ import {
 } from "@espalier/pipeline"
 import type { FileSystem, Path } from "effect"
 import { Effect, Layer, Option, type Redacted, Schedule } from "effect"
+import { withoutPassword } from "./database_url.ts"
 import { type Outcome, StepEngine, stepEngine, type Submission, type Told } from "./engine.ts"
 import { ClusterUnavailable, StoreNotShared } from "./errors.ts"
 import { jobText, type PathInput } from "./job.ts"
@@ -65,7 +66,10 @@ const toEvent = (id: string, told: Told): RunEvent => {
   return { _tag: "StepProgress", id, update }
 }
 
-const makeExecutor = Effect.fnUntraced(function* ({ patience = 600_000 }: ClusterOptions) {
+const makeExecutor = Effect.fnUntraced(function* ({
+  database,
+  patience = 600_000,
+}: ClusterOptions) {
   const engine = yield* StepEngine
   const files = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
   const keepPath = makePathKeeper()
@@ -136,8 +140,9 @@ const makeExecutor = Effect.fnUntraced(function* ({ patience = 600_000 }: Cluste
       )
       if (outcome._tag === "Lost") {
         if (lost < maximumLost) continue
+        const url = withoutPassword(database)
         const hint = "run again; if it stays so, look after the database"
-        return yield* new ClusterUnavailable({ url: "", detail: outcome.detail, hint })
+        return yield* new ClusterUnavailable({ url, detail: outcome.detail, hint })
       }
       const entry = yield* conclude(job.key, outcome)
       // What was told while nobody could hear it.
