@@ -1,3 +1,4 @@
+import { isProcessRunning } from "@espalier/pipeline"
 import { Effect } from "effect"
 import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -5,21 +6,11 @@ import { join } from "node:path"
 
 const remove = (folder: string) => rmSync(folder, { recursive: true, force: true })
 
-const isAlive = (id: number): boolean => {
-  try {
-    process.kill(id, 0)
-    return true
-  } catch (error) {
-    // One that is another user's is alive.
-    return (error as NodeJS.ErrnoException).code === "EPERM"
-  }
-}
-
 /** Removes the folders of workers that were killed. */
 const sweep = () => {
   for (const name of readdirSync(tmpdir())) {
     const [, id] = /^espalier-worker-(\d+)-/.exec(name) ?? []
-    if (id === undefined || isAlive(Number(id))) continue
+    if (id === undefined || isProcessRunning(Number(id))) continue
     try {
       remove(join(tmpdir(), name))
     } catch {

@@ -111,6 +111,7 @@ export type { GarbageCount, GarbageOptions, GarbageReport } from "./store/collec
 export type { StoreLookup } from "./store/entries.ts"
 export type { ExportReport } from "./store/export_runs.ts"
 export type { ImportReport } from "./store/import_runs.ts"
+export { isProcessRunning } from "./store/process_name.ts"
 export { type RunFolder, UnknownRun } from "./store/run_folders.ts"
 export type { RunUsage, StepUsage, StoreUsage } from "./store/usage.ts"
 export { Store, type StoreService } from "./store.ts"

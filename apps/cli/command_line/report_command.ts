@@ -1,7 +1,7 @@
 import { Store } from "@espalier/pipeline"
 import { Effect, FileSystem, Option, Path } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { findRun, RunUnfinished } from "../run_history/run_history.ts"
+import { findRun, unfinished } from "../run_history/run_history.ts"
 import { storeLayer } from "./application.ts"
 import { commonFlags } from "./common_flags.ts"
 import { writeOut } from "./terminal.ts"
@@ -16,10 +16,7 @@ const readReportRun = Effect.fnUntraced(function* (given: Option.Option<string>)
   const store = yield* Store
   const { run } = yield* findRun(given)
   const bytes = yield* store.readRunFile(run, "manifest.json")
-  if (Option.isNone(bytes)) {
-    const hint = `espalier status ${run} says what became of it, espalier resume ${run} goes on.`
-    return yield* new RunUnfinished({ run, hint })
-  }
+  if (Option.isNone(bytes)) return yield* unfinished(run)
   const text = new TextDecoder().decode(bytes.value)
   return { run, report: yield* Effect.fromResult(decodeManifest(text, `${run}/manifest.json`)) }
 })

@@ -12,8 +12,8 @@ import { runFlags } from "./common_flags.ts"
 import { type ExecutorOptions, provideExecutor } from "./executor_flags.ts"
 import { provenance } from "./provenance.ts"
 import { resultText } from "./result_text.ts"
-import { makeRunListener } from "./run_listener.ts"
-import { writeError, writeOut } from "./terminal.ts"
+import { listenOnTerminal } from "./run_listener.ts"
+import { writeOut } from "./terminal.ts"
 
 /** A step failed; it was told already. */
 export class RunFailed extends Schema.TaggedError<RunFailed>()("RunFailed", {
@@ -70,11 +70,7 @@ export const runFile = Effect.fnUntraced(function* <R>(
   options: RunFlags,
 ) {
   const pipeline = yield* loadWithFlags(application, file, options)
-  const listen = makeRunListener({
-    write: writeError,
-    isTerminal: process.stderr.isTTY,
-    columns: process.stderr.columns ?? 80,
-  })
+  const listen = listenOnTerminal()
   const { only, from, keepGoing, jobs, events, json } = options
   const record = yield* runPipeline(pipeline, {
     packages: application.packages(),

@@ -3,6 +3,7 @@ import { Clock, Effect } from "effect"
 import { formatBar, makeMeter } from "./progress_meter.ts"
 import { errorLines, reportDefect } from "./report_error.ts"
 import { formatReasons, formatSeconds } from "./table.ts"
+import { writeError } from "./terminal.ts"
 
 /** Where a listener writes. */
 export interface Screen {
@@ -102,3 +103,11 @@ export const makeRunListener = (screen: Screen) => {
       }
     })
 }
+
+/** Tells a run on this process's standard error. */
+export const listenOnTerminal = () =>
+  makeRunListener({
+    write: writeError,
+    isTerminal: process.stderr.isTTY,
+    columns: process.stderr.columns ?? 80,
+  })

@@ -2,7 +2,7 @@ import { findDataFolder, resolvePipeline, runPipeline, Store } from "@espalier/p
 import { Effect, FileSystem, Layer, Option, Path, Schema } from "effect"
 import { Command } from "effect/cli"
 import { compareResults } from "../run_history/compare_results.ts"
-import { findManifest, findRun } from "../run_history/run_history.ts"
+import { findManifest, findRun, manifestOf } from "../run_history/run_history.ts"
 import {
   type Application,
   type DeviceChoice,
@@ -11,9 +11,9 @@ import {
 } from "./application.ts"
 import { commonFlags } from "./common_flags.ts"
 import { historyFlags, runArgument } from "./history_flags.ts"
-import { makeRunListener } from "./run_listener.ts"
+import { listenOnTerminal } from "./run_listener.ts"
 import { formatTable } from "./table.ts"
-import { writeError, writeOut } from "./terminal.ts"
+import { writeOut } from "./terminal.ts"
 
 /** A run did not give the same when it was done again; what differs was told already. */
 export class VerificationFailed extends Schema.TaggedError<VerificationFailed>()(
@@ -35,10 +35,9 @@ export const makeVerifyCommand = <R>(application: Application<R>) =>
     Effect.fnUntraced(function* ({ run, data, store, json }) {
       const fileSystem = yield* FileSystem.FileSystem
       const path = yield* Path.Path
-      const [before, request] = yield* Effect.gen(function* () {
-        const manifest = yield* findManifest(run)
-        return [manifest, (yield* findRun(Option.some(manifest.run))).request] as const
-      }).pipe(Effect.provide(storeLayer(store)))
+      const past = yield* findRun(run).pipe(Effect.provide(storeLayer(store)))
+      const { request } = past
+      const before = yield* manifestOf(past)
       const file = request?.file ?? path.resolve(before.file)
       const source = {
         file: before.file,
@@ -50,11 +49,7 @@ export const makeVerifyCommand = <R>(application: Application<R>) =>
       const dataFolder = yield* findDataFolder(dataFolderOptions(given))
       const pipeline = yield* resolvePipeline(source, { steps: application.steps, dataFolder })
       const temporary = yield* fileSystem.makeTempDirectoryScoped({ prefix: "espalier-verify-" })
-      const listen = makeRunListener({
-        write: writeError,
-        isTerminal: process.stderr.isTTY,
-        columns: process.stderr.columns ?? 80,
-      })
+      const listen = listenOnTerminal()
       const again = Effect.gen(function* () {
         const record = yield* runPipeline(pipeline, {
           packages: application.packages(),

@@ -1,4 +1,4 @@
-import { Store, suggest } from "@espalier/pipeline"
+import { isProcessRunning, Store, suggest } from "@espalier/pipeline"
 import { Effect, Option, Schema } from "effect"
 import { RunLogEvent, RunManifest, RunRequest } from "./manifest.ts"
 
@@ -35,15 +35,6 @@ export interface PastRun {
   readonly manifest: RunManifest | undefined
 }
 
-const isAlive = (process_: number): boolean => {
-  try {
-    process.kill(process_, 0)
-    return true
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM"
-  }
-}
-
 const readJson = Effect.fnUntraced(function* <A>(
   run: string,
   name: string,
@@ -61,7 +52,7 @@ const readJson = Effect.fnUntraced(function* <A>(
 export const readRun = Effect.fnUntraced(function* (run: string) {
   const manifest = yield* readJson(run, "manifest.json", RunManifest)
   const request = yield* readJson(run, "run.json", RunRequest)
-  const alive = request !== undefined && isAlive(request.process)
+  const alive = request !== undefined && isProcessRunning(request.process)
   const past: PastRun = {
     run,
     status: manifest?.status ?? (alive ? "running" : "killed"),
@@ -104,12 +95,19 @@ export const findRun = Effect.fnUntraced(function* (given: Option.Option<string>
   return yield* missing(given.value, hint)
 })
 
+/** What is told of a run without a manifest. */
+export const unfinished = (run: string): RunUnfinished => {
+  const hint = `espalier status ${run} says what became of it, espalier resume ${run} goes on.`
+  return new RunUnfinished({ run, hint })
+}
+
+/** The manifest of a run that has one. */
+export const manifestOf = ({ run, manifest }: PastRun): Effect.Effect<RunManifest, RunUnfinished> =>
+  manifest === undefined ? Effect.fail(unfinished(run)) : Effect.succeed(manifest)
+
 /** The manifest of a run that is named. */
 export const findManifest = Effect.fnUntraced(function* (given: Option.Option<string>) {
-  const { run, manifest } = yield* findRun(given)
-  if (manifest !== undefined) return manifest
-  const hint = `espalier status ${run} says what became of it, espalier resume ${run} goes on.`
-  return yield* new RunUnfinished({ run, hint })
+  return yield* manifestOf(yield* findRun(given))
 })
 
 /** What a run has told, line by line; a line that was cut off by a kill is left out. */

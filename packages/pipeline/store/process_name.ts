@@ -17,7 +17,8 @@ export const host: string = sha256(hostname() + processSpace()).slice(0, 12)
 /** A name that nobody else takes and that tells who took it. */
 export const uniqueName = (): string => `${host}.${process.pid}.${crypto.randomUUID()}`
 
-const isRunning = (pid: number): boolean => {
+/** Whether a process of this machine runs; one of another user does. */
+export const isProcessRunning = (pid: number): boolean => {
   try {
     process.kill(pid, 0)
     return true
@@ -35,5 +36,5 @@ const day = 24 * 60 * 60 * 1000
  */
 export const isOwnerAlive = (name: string, age: number, silence: number): boolean => {
   const [owner, pid] = name.split(".")
-  return owner === host ? age < day && isRunning(Number(pid)) : age < silence
+  return owner === host ? age < day && isProcessRunning(Number(pid)) : age < silence
 }
