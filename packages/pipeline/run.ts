@@ -41,11 +41,16 @@ export interface RunOptions extends Selection {
 
 const nothing = { seconds: 0, metrics: {}, dispatches: 0, hostFallbacks: [], notices: [] }
 
-const newRunName = Effect.map(
-  DateTime.now,
-  (now) =>
-    `${DateTime.formatIso(now).slice(0, 19).replace(/[-:]/g, "").replace("T", "-")}-${crypto.randomUUID().slice(0, 4)}`,
-)
+/** Two characters for a number below 1296. */
+const twoLetters = (value: number): string => value.toString(36).padStart(2, "0")
+
+/** Names sort by the time of their beginning, to the millisecond; the last two letters tell apart. */
+const newRunName = Effect.map(DateTime.now, (now) => {
+  const [date, milliseconds] = DateTime.formatIso(now).replace("Z", "").split(".")
+  const [random] = crypto.getRandomValues(new Uint16Array(1))
+  const suffix = twoLetters(Number(milliseconds ?? 0)) + twoLetters(random % 1296)
+  return `${date.replace(/[-:]/g, "").replace("T", "-")}-${suffix}`
+})
 
 /**
  * Runs a pipeline: each step whose result the store does not have, once what it needs is there, as
