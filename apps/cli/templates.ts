@@ -2,7 +2,7 @@
 export const templates = {
   demo: {
     about: "grow a tiny model on generated stories and prune it; needs no data",
-    text: `name: demo
+    text: `name: stories
 seed: 0
 steps:
   stories: { use: text/stories, part: training, stories: 2000 }

@@ -30,6 +30,8 @@ export const assertFriendly = (error: string): void => {
 export const makeFolder = (main: keyof typeof mains = "test") => {
   const folder = mkdtempSync(join(tmpdir(), "espalier-cli-"))
   const at = (...parts: ReadonlyArray<string>) => join(folder, ...parts)
+  // A workspace of its own: without `--store` runs are kept here, and not among those of the clone.
+  writeFileSync(at("pnpm-workspace.yaml"), "packages: []\n")
   return {
     at,
     write: (name: string, content: string | Uint8Array) => writeFileSync(at(name), content),

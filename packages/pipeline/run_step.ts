@@ -1,0 +1,87 @@
+import { Cause, Clock, Effect, Exit } from "effect"
+import { describeCause } from "./describe_cause.ts"
+import { Executor } from "./executor.ts"
+import { rememberMadeFrom } from "./explain_miss.ts"
+import { jobValues, makeInputReader } from "./input_reader.ts"
+import { inspectStep } from "./inspect_step.ts"
+import { makeMemoryWatch } from "./memory_watch.ts"
+import type { PipelineStep } from "./pipeline.ts"
+import type { StepRecord } from "./run_record.ts"
+import { nothingDone, type RunState } from "./run_state.ts"
+
+/** Why a step is not begun, if it is not. */
+const whyNot = <R>(state: RunState<R>, { needs }: PipelineStep<R>): string | undefined => {
+  const missing = needs.filter((needed) => !state.results.has(needed))
+  if (missing.length > 0) return `needs ${missing.join(" and ")}`
+  if (state.keepGoing) return undefined
+  const failed = [...state.records].find(([, { status }]) => status === "failed")
+  return failed && `${failed[0]} failed`
+}
+
+/** Gives what does the steps of one run: each is told, taken from the store or computed, and recorded. */
+export const makeStepRunner = <R>(state: RunState<R>) => {
+  const { pipeline, steps, code, fileHashes, anew, out, emit, records, provenance, results } = state
+  const total = steps.length
+  const reader = makeInputReader(steps)
+  const watchMemory = makeMemoryWatch()
+
+  const compute = Effect.fnUntraced(function* (planned: PipelineStep<R>, index: number) {
+    const { id, step } = planned
+    const found = yield* inspectStep(pipeline, planned, { code, fileHashes, results })
+    const { key, made } = found
+    const isAnew = found.entry !== undefined && anew.has(id)
+    const reasons = isAnew ? ["asked for anew"] : found.reasons
+    provenance.set(id, { key, made, reasons, entry: found.entry })
+    if (found.entry !== undefined && !isAnew) {
+      yield* rememberMadeFrom(pipeline.name, id, made, code)
+      return { entry: found.entry, cached: true, peakMemory: undefined }
+    }
+    yield* emit({ _tag: "StepStarted", id, use: step.use, index, steps: total, reasons })
+    const notices =
+      found.damage === undefined
+        ? []
+        : [`the cached result was damaged (${found.damage}) and is computed anew`]
+    for (const message of notices) yield* emit({ _tag: "StepNotice", id, message })
+    const executor = yield* Executor
+    const values = jobValues(planned, results)
+    const inputs = reader.read(planned, values)
+    const { seed } = pipeline
+    const job = { planned, key, made, seed, values, fileHashes, inputs, notices, emit }
+    const [entry, peakMemory] = yield* watchMemory(executor.execute(job))
+    yield* rememberMadeFrom(pipeline.name, id, made, code)
+    provenance.set(id, { key, made, reasons, entry })
+    return { entry, cached: false, peakMemory }
+  })
+
+  return Effect.fnUntraced(function* (planned: PipelineStep<R>, index: number) {
+    const { id, step } = planned
+    const began = yield* Clock.currentTimeMillis
+    const settle = (ended: Omit<StepRecord, "use">, cause?: Cause.Cause<unknown>) => {
+      const record = { use: step.use, ...ended }
+      records.set(id, record)
+      reader.forget(planned)
+      return emit({ _tag: "StepFinished", id, index, steps: total, record, cause })
+    }
+    const reason = whyNot(state, planned)
+    if (reason !== undefined) return yield* settle({ ...nothingDone, status: "skipped", reason })
+    const exit = yield* Effect.exit(compute(planned, index))
+    const seconds = ((yield* Clock.currentTimeMillis) - began) / 1000
+    if (Exit.isFailure(exit)) {
+      if (Cause.hasInterrupts(exit.cause)) return yield* Effect.interrupt
+      const error = describeCause(exit.cause)
+      return yield* settle({ ...nothingDone, status: "failed", seconds, error }, exit.cause)
+    }
+    const { entry, cached, peakMemory } = exit.value
+    results.set(id, entry)
+    if (out !== undefined) yield* out.addStep(id, entry)
+    return yield* settle({
+      status: cached ? "cached" : "done",
+      seconds,
+      metrics: entry.metrics,
+      dispatches: cached ? 0 : entry.dispatches,
+      hostFallbacks: entry.hostFallbacks,
+      notices: entry.notices,
+      ...(peakMemory === undefined ? {} : { peakMemory }),
+    })
+  })
+}
