@@ -1,6 +1,6 @@
 import { Cause, Clock, Effect, Exit } from "effect"
 import { describeCause } from "./describe_cause.ts"
-import { Executor } from "./executor.ts"
+import { Executor, type StepJob } from "./executor.ts"
 import { rememberMadeFrom } from "./explain_miss.ts"
 import { jobValues, makeInputReader } from "./input_reader.ts"
 import { inspectStep } from "./inspect_step.ts"
@@ -8,6 +8,8 @@ import { makeMemoryWatch } from "./memory_watch.ts"
 import type { PipelineStep } from "./pipeline.ts"
 import type { StepRecord } from "./run_record.ts"
 import { nothingDone, type RunState } from "./run_state.ts"
+
+type Reason = Pick<StepJob<unknown>, "key" | "made" | "notices">
 
 /** Why a step is not begun, if it is not. */
 const whyNot = <R>(state: RunState<R>, { needs }: PipelineStep<R>): string | undefined => {
@@ -21,13 +23,52 @@ const whyNot = <R>(state: RunState<R>, { needs }: PipelineStep<R>): string | und
 /** Gives what does the steps of one run: each is told, taken from the store or computed, and recorded. */
 export const makeStepRunner = <R>(state: RunState<R>) => {
   const { pipeline, steps, code, fileHashes, anew, out, emit, records, provenance, results } = state
+  const known = { code, fileHashes, results }
   const total = steps.length
   const reader = makeInputReader(steps)
   const watchMemory = makeMemoryWatch()
 
+  const tell = (id: string, message: string) => emit({ _tag: "StepNotice", id, message })
+
+  const execute = Effect.fnUntraced(function* (planned: PipelineStep<R>, why: Reason) {
+    const executor = yield* Executor
+    const values = jobValues(planned, results)
+    const inputs = reader.read(planned, values)
+    const job = { planned, ...why, seed: pipeline.seed, values, fileHashes, inputs, emit }
+    const entry = yield* executor.execute(job)
+    yield* rememberMadeFrom(pipeline.name, planned.id, why.made, code)
+    return entry
+  })
+
+  /** Makes again what a step needs and the store has no longer whole; says whether there was any. */
+  const mendNeeds = Effect.fnUntraced(function* ({ needs }: PipelineStep<R>) {
+    let mended = false
+    for (const planned of steps.filter(({ id }) => needs.includes(id))) {
+      const { id } = planned
+      const { key, made, entry, damage } = yield* inspectStep(pipeline, planned, known)
+      if (entry !== undefined) continue
+      const notice = `its result was damaged after it was there (${damage ?? "it is gone"}) and is computed anew`
+      yield* tell(id, notice)
+      results.set(id, yield* executeSoundly(planned, { key, made, notices: [notice] }))
+      mended = true
+    }
+    return mended
+  })
+
+  /** Does a step; where the store lost what it takes since that was made, once more. */
+  const executeSoundly = (planned: PipelineStep<R>, why: Reason): ReturnType<typeof execute> =>
+    Effect.catchIf(
+      execute(planned, why),
+      ({ _tag }) => _tag === "StoreError",
+      (error) =>
+        Effect.flatMap(mendNeeds(planned), (mended) =>
+          mended ? execute(planned, why) : Effect.fail(error),
+        ),
+    )
+
   const compute = Effect.fnUntraced(function* (planned: PipelineStep<R>, index: number) {
     const { id, step } = planned
-    const found = yield* inspectStep(pipeline, planned, { code, fileHashes, results })
+    const found = yield* inspectStep(pipeline, planned, known)
     const { key, made } = found
     const isAnew = found.entry !== undefined && anew.has(id)
     const reasons = isAnew ? ["asked for anew"] : found.reasons
@@ -41,14 +82,8 @@ export const makeStepRunner = <R>(state: RunState<R>) => {
       found.damage === undefined
         ? []
         : [`the cached result was damaged (${found.damage}) and is computed anew`]
-    for (const message of notices) yield* emit({ _tag: "StepNotice", id, message })
-    const executor = yield* Executor
-    const values = jobValues(planned, results)
-    const inputs = reader.read(planned, values)
-    const { seed } = pipeline
-    const job = { planned, key, made, seed, values, fileHashes, inputs, notices, emit }
-    const [entry, peakMemory] = yield* watchMemory(executor.execute(job))
-    yield* rememberMadeFrom(pipeline.name, id, made, code)
+    for (const message of notices) yield* tell(id, message)
+    const [entry, peakMemory] = yield* watchMemory(executeSoundly(planned, { key, made, notices }))
     provenance.set(id, { key, made, reasons, entry })
     return { entry, cached: false, peakMemory }
   })

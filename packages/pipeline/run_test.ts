@@ -195,6 +195,36 @@ steps:
     }),
   )
 
+  it.effect("what is damaged between two steps is computed anew, and the run goes on", () =>
+    Effect.gen(function* () {
+      const { run, write, at, stored, fileSystem } = yield* makeWorkplace
+      yield* write("story.txt", "Once")
+      let spoilt = 0
+      const spoil = Effect.gen(function* () {
+        for (const name of yield* stored("objects")) {
+          if ((yield* fileSystem.readFileString(at("store/objects", name))) !== "ONCE") continue
+          spoilt++
+          yield* write(`store/objects/${name}`, "ONZE")
+        }
+      })
+      const [record, ran] = yield* counting(
+        run(story, {
+          onEvent: (event) =>
+            event._tag === "StepFinished" && event.id === "loud"
+              ? Effect.orDie(spoil)
+              : Effect.void,
+        }),
+      )
+      assert.strictEqual(spoilt, 1)
+      assert.deepStrictEqual(new Set(Object.values(statuses(record))), new Set(["done"]))
+      assert.strictEqual(ran["test/shout"], 2)
+      assert.strictEqual(ran["test/split"], 1)
+      const [again, ranAgain] = yield* counting(run(story))
+      assert.deepStrictEqual(ranAgain, {})
+      assert.match(again.steps.loud.notices.join(), /text\.txt is damaged.*computed anew/)
+    }),
+  )
+
   it.effect("an interruption keeps what is done, leaves nothing half written, and resumes", () =>
     Effect.gen(function* () {
       const { run, stored, at, fileSystem } = yield* makeWorkplace

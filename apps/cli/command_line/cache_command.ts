@@ -10,15 +10,12 @@ import { Argument, Command, Flag } from "effect/cli"
 import { findRun } from "../run_history/run_history.ts"
 import { storeLayer } from "./application.ts"
 import { historyFlags } from "./history_flags.ts"
-import { formatTable } from "./table.ts"
+import { formatCount, formatTable } from "./table.ts"
 import { writeOut } from "./terminal.ts"
 
 const hour = 60 * 60 * 1000
 
-const count = (number: number, one: string, many = `${one}s`) =>
-  `${number} ${number === 1 ? one : many}`
-
-const entries = (number: number) => count(number, "entry", "entries")
+const entries = (number: number) => formatCount(number, "entry", "entries")
 
 const formatBytes = (bytes: number) => ByteSize.format(ByteSize.bytes(bytes), { precision: 1 })
 
@@ -51,11 +48,13 @@ const usageText = (usage: StoreUsage): string => {
     ]),
   ]
   const all = [
-    count(runs.length, "run"),
+    formatCount(runs.length, "run"),
     entries(usage.entries),
-    count(usage.objects, "object"),
+    formatCount(usage.objects, "object"),
     formatBytes(usage.bytes),
-    ...(usage.checkpoints === 0 ? [] : [`unfinished work of ${count(usage.checkpoints, "step")}`]),
+    ...(usage.checkpoints === 0
+      ? []
+      : [`unfinished work of ${formatCount(usage.checkpoints, "step")}`]),
   ]
   return [...(runs.length === 0 ? [] : parts), `${usage.folder}: ${all.join(", ")}`].join("\n\n")
 }
@@ -74,17 +73,17 @@ const list = Command.make(
 const garbageText = (report: GarbageReport): string => {
   const { runs, checkpoints, tooYoung } = report
   const removed = [
-    count(runs.removed, "run"),
+    formatCount(runs.removed, "run"),
     entries(report.entries.removed),
-    count(report.objects.removed, "object"),
+    formatCount(report.objects.removed, "object"),
     ...(checkpoints.removed === 0
       ? []
-      : [`unfinished work of ${count(checkpoints.removed, "step")}`]),
+      : [`unfinished work of ${formatCount(checkpoints.removed, "step")}`]),
   ]
   const kept = [
-    count(runs.kept, "run"),
+    formatCount(runs.kept, "run"),
     entries(report.entries.kept),
-    count(report.objects.kept, "object"),
+    formatCount(report.objects.kept, "object"),
   ]
   return [
     `${report.dryRun ? "would remove" : "removed"}: ${removed.join(", ")} (${formatBytes(report.bytesFreed)})`,
@@ -93,7 +92,7 @@ const garbageText = (report: GarbageReport): string => {
     ...(tooYoung === 0
       ? []
       : [
-          `left, because it is too young (--grace): ${count(tooYoung, "thing")} not needed by what is kept`,
+          `left, because it is too young (--grace): ${formatCount(tooYoung, "thing")} not needed by what is kept`,
         ]),
   ].join("\n")
 }
@@ -138,7 +137,7 @@ const collect = Command.make(
 ).pipe(Command.withDescription("Remove what no kept run needs; all runs are kept unless you say"))
 
 const exportText = (report: ExportReport): string =>
-  `${count(report.runs, "run")}, ${entries(report.entries)}, ${count(report.objects, "object")} (${formatBytes(report.bytes)}) → ${report.file}`
+  `${formatCount(report.runs, "run")}, ${entries(report.entries)}, ${formatCount(report.objects, "object")} (${formatBytes(report.bytes)}) → ${report.file}`
 
 const exportCommand = Command.make(
   "export",
@@ -165,7 +164,7 @@ const exportCommand = Command.make(
 
 const importText = ({ runs, known, entries: results, objects }: ImportReport): string =>
   [
-    `${count(runs.length, "run")}, ${entries(results)}, ${count(objects, "object")}`,
+    `${formatCount(runs.length, "run")}, ${entries(results)}, ${formatCount(objects, "object")}`,
     ...runs.map((run) => `  ${run}${known.includes(run) ? " (was there before)" : ""}`),
   ].join("\n")
 

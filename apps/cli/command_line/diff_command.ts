@@ -1,17 +1,27 @@
-import { canonicalJson, type Json } from "@espalier/pipeline"
+import { canonicalJson, isJsonObject, type Json } from "@espalier/pipeline"
 import { Effect, Option } from "effect"
 import { Argument, Command } from "effect/cli"
-import { compareRuns, type Difference } from "../run_history/compare_runs.ts"
+import { compareRuns, isCurve, type Difference } from "../run_history/compare_runs.ts"
 import { findManifest } from "../run_history/run_history.ts"
 import { storeLayer } from "./application.ts"
 import { historyFlags } from "./history_flags.ts"
-import { formatNumber, formatTable } from "./table.ts"
+import { formatCount, formatNumber, formatTable } from "./table.ts"
 import { writeOut } from "./terminal.ts"
+
+const sha256Length = 64
+
+/** The last value of a curve stands for it. */
+const showCurve = (values: ReadonlyArray<Json>): string => {
+  const last = values.at(-1)
+  return `${values.length} values${typeof last === "number" ? `, last ${formatNumber(last)}` : ""}`
+}
 
 const show = (value: Json | undefined): string => {
   if (value === undefined) return "–"
   if (typeof value === "number") return formatNumber(value)
+  if (isJsonObject(value) && isCurve(value)) return showCurve(Object.values(value))
   const text = typeof value === "string" ? value : canonicalJson(value)
+  if (text.length === sha256Length && /^[0-9a-f]+$/.test(text)) return `${text.slice(0, 8)}…`
   return text.length > 48 ? `${text.slice(0, 47)}…` : text
 }
 
@@ -20,10 +30,14 @@ const change = ({ before, after }: Difference): string =>
     ? `${after > before ? "+" : ""}${formatNumber(after - before)}`
     : ""
 
+/** A value for each layer: too many to read. */
+const isByLayer = ({ at }: Difference): boolean => at.includes(".layers.")
+
 const titles = {
   pipeline: "pipeline",
   conditions: "seed, device, files",
   packages: "packages",
+  code: "code",
   statuses: "how steps ended",
   metrics: "measured",
 } as const
@@ -50,8 +64,9 @@ export const diffCommand = Command.make(
       const text = JSON.stringify(told, (_, value: unknown) => value ?? null, 2)
       return yield* writeOut(`${text}\n`)
     }
+    const byLayer = found.metrics.filter(isByLayer).length
     const parts = (Object.keys(titles) as Array<keyof typeof titles>).flatMap((part) => {
-      const list = found[part]
+      const list = found[part].filter((each) => !isByLayer(each))
       if (list.length === 0) return []
       const rows = list.map((each) => [
         each.at,
@@ -61,6 +76,7 @@ export const diffCommand = Command.make(
       ])
       return [formatTable([[titles[part], a.run, b.run], ...rows])]
     })
+    if (byLayer > 0) parts.push(`${formatCount(byLayer, "more value")} of single layers: --json`)
     yield* writeOut(parts.length === 0 ? "no difference\n" : `${parts.join("\n\n")}\n`)
   }),
 ).pipe(Command.withDescription("Compare two runs: what was asked for, and what came of it"))

@@ -43,6 +43,7 @@ const badInput: ReadonlySet<string> = new Set([
   "RunNotFound",
   "RunUnfinished",
   "StepNotFound",
+  "StepsUnknown",
   "StoreError",
   "UnknownRun",
   // What the files hold, and what is asked of it.

@@ -194,6 +194,12 @@ describe.concurrent("espalier init, schema, doctor and completions", () => {
       }
       const list = await place.espalier(["list"])
       assert.deepStrictEqual(list.out, (await place.espalier(["steps"])).out)
+      const group = await place.espalier(["list", "test"])
+      assert.match(group.out, /^test\//)
+      assert.match((await place.espalier(["list", "test/count"])).out, /^test\/count: /)
+      const wrong = await place.espalier(["list", "test/cuont"])
+      assert.strictEqual(wrong.code, 2)
+      assert.match(wrong.error, /there is no step test\/cuont.*\nhint: did you mean "test\/count"/)
     }),
   )
 })

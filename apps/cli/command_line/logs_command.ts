@@ -4,14 +4,14 @@ import type { RunLogEvent } from "../run_history/manifest.ts"
 import { findRun, readEvents } from "../run_history/run_history.ts"
 import { storeLayer } from "./application.ts"
 import { historyFlags, runArgument } from "./history_flags.ts"
-import { formatReasons, formatSeconds } from "./table.ts"
+import { formatCount, formatReasons, formatSeconds } from "./table.ts"
 import { writeOut } from "./terminal.ts"
 
 const textOf = (event: RunLogEvent): string | undefined => {
   const { id, update } = event
   switch (event.event) {
     case "RunStarted":
-      return `${event.name}: ${event.steps} steps, run ${event.run}`
+      return `${event.name}: ${formatCount(event.steps ?? 0, "step")}, run ${event.run}`
     case "StepStarted":
       return `${id}: ${event.use}: ${formatReasons(event.reasons ?? [])}`
     case "StepProgress": {

@@ -2,7 +2,7 @@ import type { RunEvent } from "@espalier/pipeline"
 import { Clock, Effect } from "effect"
 import { formatBar, makeMeter } from "./progress_meter.ts"
 import { errorLines, reportDefect } from "./report_error.ts"
-import { formatReasons, formatSeconds } from "./table.ts"
+import { formatCount, formatReasons, formatSeconds } from "./table.ts"
 import { writeError } from "./terminal.ts"
 
 /** Where a listener writes. */
@@ -43,7 +43,7 @@ export const makeRunListener = (screen: Screen) => {
       switch (event._tag) {
         case "RunStarted":
           allSteps = event.steps
-          return yield* line(`${event.name}: ${event.steps} steps, run ${event.run}`)
+          return yield* line(`${event.name}: ${formatCount(event.steps, "step")}, run ${event.run}`)
         case "StepStarted": {
           meter = makeMeter()
           lastTold = now

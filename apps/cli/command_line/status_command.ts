@@ -32,6 +32,9 @@ const stepsOf = (events: ReadonlyArray<RunLogEvent>, isRunning: boolean): Array<
       const note = each.error?.message ?? each.reason ?? ""
       const { status = "", seconds } = each
       steps.set(id, { id, status, seconds, note: note.split("\n")[0] })
+    } else if (before?.seconds !== undefined) {
+      // It has ended; its result is made once more because it was damaged.
+      continue
     } else if (event === "StepStarted" || event === "StepProgress") {
       const status = isRunning ? "running" : "broken off"
       steps.set(id, {
@@ -55,7 +58,8 @@ export const statusCommand = Command.make(
       return [found, yield* readEvents(found.run)] as const
     }).pipe(Effect.provide(storeLayer(store)))
     const steps = stepsOf(events, past.status === "running")
-    const total = events.find(({ event }) => event === "RunStarted")?.steps ?? steps.length
+    const begun = events.find(({ event }) => event === "RunStarted")
+    const total = begun?.steps ?? steps.length
     if (json) {
       const { run: name, status, name: pipeline, started } = past
       const told = { run: name, pipeline, status, started, total, steps }
@@ -75,8 +79,8 @@ export const statusCommand = Command.make(
       past.status === "done" || past.status === "running"
         ? ""
         : `\nespalier resume ${past.run} goes on\n`
-    yield* writeOut(
-      `${past.name}, run ${past.run}: ${past.status}, ${ended} of ${total} steps ended\n\n${table}\n${hint}`,
-    )
+    const head = `${past.name}, run ${past.run}: ${past.status}`
+    if (begun === undefined) return yield* writeOut(`${head}, before its first step\n${hint}`)
+    yield* writeOut(`${head}, ${ended} of ${total} steps ended\n\n${table}\n${hint}`)
   }),
 ).pipe(Command.withDescription("Say how far a run is, or how it ended"))

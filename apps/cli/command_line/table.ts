@@ -31,7 +31,10 @@ export const formatTable = (rows: ReadonlyArray<ReadonlyArray<string>>): string 
       })
       .join("  ")
       .trimEnd()
-  const rule = width.map((wide) => "─".repeat(wide)).join("  ")
+  const rule = width
+    .map((wide) => "─".repeat(wide))
+    .join("  ")
+    .trimEnd()
   return [line(rows[0]), rule, ...rows.slice(1).map(line)].join("\n")
 }
 
@@ -53,6 +56,10 @@ export const formatSeconds = (seconds: number): string => {
   if (minutes < 60) return `${minutes} min ${Math.round(seconds) % 60} s`
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
+
+/** A number of things: `1 step`, `3 steps`, `2 entries`. */
+export const formatCount = (count: number, one: string, many = `${one}s`): string =>
+  `${count} ${count === 1 ? one : many}`
 
 const mostReasons = 2
 

@@ -16,6 +16,8 @@ export interface RunComparison {
   /** Seed, device, and the hashes of files that were read. */
   readonly conditions: ReadonlyArray<Difference>
   readonly packages: ReadonlyArray<Difference>
+  /** The hashes of the steps' code; where it is told by versions, those are in `packages`. */
+  readonly code: ReadonlyArray<Difference>
   /** How steps ended, where not alike; taken from the store counts as done. */
   readonly statuses: ReadonlyArray<Difference>
   /** What steps measured, but for time and memory. */
@@ -32,13 +34,19 @@ export const costMetrics: ReadonlySet<string> = new Set([
 const isMap = (value: Json | undefined): value is JsonObject =>
   value !== undefined && isJsonObject(value)
 
-/** The smallest parts that differ; what only one has is told as a whole. */
+/** A curve: `{ "10": 4.2, "20": 3.9, … }`, a value for each of some steps. */
+export const isCurve = (value: JsonObject): boolean => {
+  const keys = Object.keys(value)
+  return keys.length > 1 && keys.every((key) => /^\d+$/.test(key))
+}
+
+/** The smallest parts that differ; what only one has, and a curve, is told as a whole. */
 const differences = (
   before: Json | undefined,
   after: Json | undefined,
   at = "",
 ): ReadonlyArray<Difference> => {
-  if (isMap(before) && isMap(after)) {
+  if (isMap(before) && isMap(after) && !(isCurve(before) && isCurve(after))) {
     const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])]
     return keys.flatMap((key) =>
       differences(before[key], after[key], at === "" ? key : `${at}.${key}`),
@@ -52,15 +60,19 @@ const differences = (
 const withoutCosts = (metrics: Readonly<Record<string, Json>>): Json =>
   Object.fromEntries(Object.entries(metrics).filter(([name]) => !costMetrics.has(name)))
 
-/** What the steps measured that both runs have. */
-const metricsOf =
+type StepOfRun = RunManifest["steps"][string]
+
+/** Something of the steps that both runs have. */
+const ofSharedSteps =
+  (part: (step: StepOfRun) => Json) =>
   (other: RunManifest) =>
   ({ steps }: RunManifest): Json =>
     Object.fromEntries(
-      Object.entries(steps).flatMap(([id, { metrics }]) =>
-        id in other.steps ? [[id, withoutCosts(metrics)]] : [],
-      ),
+      Object.entries(steps).flatMap(([id, step]) => (id in other.steps ? [[id, part(step)]] : [])),
     )
+
+const metricsOf = ofSharedSteps(({ metrics }) => withoutCosts(metrics))
+const codeOf = ofSharedSteps(({ code }) => code?.graph ?? null)
 
 const conditionsOf = ({ seed, device, inputs }: RunManifest): Json => ({
   seed,
@@ -83,6 +95,7 @@ export const compareRuns = (before: RunManifest, after: RunManifest): RunCompari
     pipeline: compare(pipelineOf),
     conditions: compare(conditionsOf),
     packages: compare(({ packages }) => packages),
+    code: differences(codeOf(after)(before), codeOf(before)(after)),
     statuses: compare(statusesOf),
     metrics: differences(metricsOf(after)(before), metricsOf(before)(after)),
   }

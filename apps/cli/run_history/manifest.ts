@@ -10,6 +10,8 @@ const Step = Schema.Struct({
   metrics: Schema.Record(Schema.String, Schema.Json),
   notices: Schema.Array(Schema.String),
   key: Schema.NullOr(Schema.String),
+  /** Null where the step did not begin; without `graph` where the code could not be read. */
+  code: Schema.NullOr(Schema.Struct({ graph: Schema.optionalKey(Schema.String) })),
   outputs: Hashes,
   files: Hashes,
   error: Schema.optionalKey(
