@@ -7,6 +7,8 @@ export interface Meter {
   readonly fraction: number | undefined
   /** `120/544 windows, 35.1 windows/s, 12 s left`. */
   readonly text: string
+  /** `22 %, 12 s left`. */
+  readonly brief: string
 }
 
 /** Measures rates: give it each update with the time in milliseconds. */
@@ -26,19 +28,20 @@ export const makeMeter = () => {
     const parts = [
       `${formatNumber(completed)}${total === undefined ? "" : `/${formatNumber(total)}`}${unit === undefined ? "" : ` ${unit}`}`,
     ]
+    let left: string | undefined
     if (rate !== undefined) {
       const digits = rate >= 100 ? 0 : rate >= 10 ? 1 : 2
       parts.push(`${rate.toFixed(digits)}${unit === undefined ? "" : ` ${unit}`}/s`)
       if (total !== undefined && completed < total) {
-        parts.push(`${formatSeconds((total - completed) / rate)} left`)
+        left = `${formatSeconds((total - completed) / rate)} left`
+        parts.push(left)
       }
     }
     if (note !== undefined) parts.push(note)
-    return {
-      task: update.task,
-      fraction: total === undefined || total <= 0 ? undefined : Math.min(1, completed / total),
-      text: parts.join(", "),
-    }
+    const fraction = total === undefined || total <= 0 ? undefined : Math.min(1, completed / total)
+    const percent = fraction === undefined ? parts[0] : `${Math.floor(fraction * 100)} %`
+    const brief = left === undefined ? percent : `${percent}, ${left}`
+    return { task: update.task, fraction, text: parts.join(", "), brief }
   }
 }
 

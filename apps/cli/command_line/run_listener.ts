@@ -1,6 +1,6 @@
 import type { RunEvent } from "@espalier/pipeline"
 import { Clock, Effect } from "effect"
-import { formatBar, makeMeter } from "./progress_meter.ts"
+import { formatBar, makeMeter, type Meter } from "./progress_meter.ts"
 import { errorLines, reportDefect } from "./report_error.ts"
 import { formatCount, formatReasons, formatSeconds } from "./table.ts"
 import { writeError } from "./terminal.ts"
@@ -16,10 +16,30 @@ export interface Screen {
 const repaintEvery = 100
 const lineEvery = 5_000
 
+/** A step that has begun and not ended. */
+interface Running {
+  readonly meter: ReturnType<typeof makeMeter>
+  progress: Meter | undefined
+  lastTold: number
+}
+
+/** How far the running steps are: one in full, several in a word each. */
+const describeRunning = (running: ReadonlyMap<string, Running>): string => {
+  const told = [...running].flatMap(([id, { progress }]) =>
+    progress === undefined ? [] : [{ id, ...progress }],
+  )
+  if (told.length === 1) {
+    const [{ id, task, fraction, text }] = told
+    const bar = fraction === undefined ? "" : `${formatBar(fraction, 24)} `
+    return `${bar}${task === id ? id : `${id}: ${task}`}: ${text}`
+  }
+  return told.map(({ id, brief }) => `${id} ${brief}`).join(" · ")
+}
+
 /** Tells a run on standard error: a bar on a terminal, a line now and then elsewhere. */
 export const makeRunListener = (screen: Screen) => {
-  let meter = makeMeter()
-  let lastTold = 0
+  const running = new Map<string, Running>()
+  let lastPainted = 0
   let painted = false
   let [ended, allSteps] = [0, 0]
 
@@ -45,26 +65,25 @@ export const makeRunListener = (screen: Screen) => {
           allSteps = event.steps
           return yield* line(`${event.name}: ${formatCount(event.steps, "step")}, run ${event.run}`)
         case "StepStarted": {
-          meter = makeMeter()
-          lastTold = now
+          running.set(event.id, { meter: makeMeter(), progress: undefined, lastTold: now })
           const text = `[${event.index}/${event.steps}] ${event.id} (${event.use}): ${formatReasons(event.reasons)}`
           return yield* screen.isTerminal ? Effect.andThen(line(text), paint("  …")) : line(text)
         }
         case "StepProgress": {
+          const step = running.get(event.id)
+          if (step === undefined) return
           const { completed, total } = event.update
-          const { task, fraction, text } = meter(event.update, now)
+          const told = (step.progress = step.meter(event.update, now))
           if (screen.isTerminal) {
-            if (now - lastTold < repaintEvery && completed !== total) return
-            lastTold = now
-            const bar = fraction === undefined ? "" : `${formatBar(fraction, 24)} `
-            const { id } = event
-            const name = task === id ? id : `${id}: ${task}`
-            return yield* paint(`  ${ended} of ${allSteps} done · ${bar}${name}: ${text}`)
+            if (now - lastPainted < repaintEvery && completed !== total) return
+            lastPainted = now
+            return yield* paint(`  ${ended} of ${allSteps} done · ${describeRunning(running)}`)
           }
-          if (now - lastTold < lineEvery) return
-          lastTold = now
-          const percent = fraction === undefined ? "" : `${Math.floor(fraction * 100)} %, `
-          return yield* line(`  ${event.id}: ${task}: ${percent}${text}`)
+          if (now - step.lastTold < lineEvery) return
+          step.lastTold = now
+          const percent =
+            told.fraction === undefined ? "" : `${Math.floor(told.fraction * 100)} %, `
+          return yield* line(`  ${event.id}: ${told.task}: ${percent}${told.text}`)
         }
         case "RunNotice":
           return yield* line(`  note: ${event.message}`)
@@ -73,6 +92,7 @@ export const makeRunListener = (screen: Screen) => {
         case "StepFinished": {
           const { record, id, cause } = event
           ended++
+          running.delete(id)
           const head = `[${event.index}/${event.steps}] ${id}:`
           switch (record.status) {
             case "cached":

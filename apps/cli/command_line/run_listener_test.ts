@@ -4,18 +4,19 @@ import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { makeRunListener } from "./run_listener.ts"
 
-const started: RunEvent = {
+const startedAs = (id: string): RunEvent => ({
   _tag: "StepStarted",
-  id: "ppl",
+  id,
   use: "model/perplexity",
   index: 2,
   steps: 3,
   reasons: ["never run"],
-}
+})
+const started = startedAs("ppl")
 
-const progress = (completed: number): RunEvent => ({
+const progress = (completed: number, id = "ppl"): RunEvent => ({
   _tag: "StepProgress",
-  id: "ppl",
+  id,
   update: { task: "scoring", completed, total: 100, unit: "windows" },
 })
 
@@ -45,6 +46,22 @@ describe("makeRunListener", () => {
         last,
         "  0 of 3 done · ████████████░░░░░░░░░░░░ ppl: scoring: 50/100 windows, 10.0 windows/s, 5.0 s left",
       )
+    }),
+  )
+
+  it.effect("on a terminal, with steps side by side: each in a word", () =>
+    Effect.gen(function* () {
+      const { listen, text } = listened(true)
+      yield* listen({ _tag: "RunStarted", run: "r", name: "p", steps: 3 })
+      yield* listen(started)
+      yield* listen(startedAs("other"))
+      for (let n = 0; n <= 50; n++) {
+        yield* listen(progress(n))
+        yield* listen(progress(2 * n, "other"))
+        yield* TestClock.adjust("100 millis")
+      }
+      const last = text().split("\r\u001b[K").at(-1)
+      assert.strictEqual(last, "  0 of 3 done · ppl 50 %, 5.0 s left · other 100 %")
     }),
   )
 

@@ -30,6 +30,7 @@ export const modelFineTune = Step.define({
     text: { type: Text, description: "what to learn from" },
   },
   outputs: { model: Model },
+  limited: ["steps"],
   usesDevice: true,
   usesSeed: true,
   run: ({ config, inputs, seed }) =>

@@ -29,6 +29,9 @@ const trainingFields = {
   ),
 }
 
+/** `steps` is among the options of each method that trains, which their common type does not say. */
+const limitedInTraining = ["samples", "steps"] as ReadonlyArray<string> as ReadonlyArray<"samples">
+
 const modelInput = { model: { type: Model, description: "the model to quantise" } }
 
 const teacherInput = {
@@ -91,7 +94,7 @@ const readingStep = ({ name, description, options, reads, run }: QuantizeMethod)
       ...(reads === "training" ? teacherInput : {}),
     },
     outputs: { model: Model },
-    limited: ["samples"],
+    limited: reads === "training" ? limitedInTraining : ["samples"],
     usesDevice: true,
     usesSeed: true,
     run: ({ config, inputs, seed: common }) =>
