@@ -1,5 +1,7 @@
 import { checkArchitecture } from "./architecture.ts"
+import { checkPaperLinks } from "./paper_links.ts"
 import { report } from "./problem.ts"
 import { readRepository, workspaceRoot } from "./repository.ts"
 
-report("architecture", checkArchitecture(readRepository(workspaceRoot)))
+const repository = readRepository(workspaceRoot)
+report("architecture", [...checkArchitecture(repository), ...checkPaperLinks(repository)])

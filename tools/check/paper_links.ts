@@ -1,0 +1,49 @@
+import { posix } from "node:path"
+import type { Problem } from "./problem.ts"
+import type { Repository } from "./repository.ts"
+
+/** A link of a paper.md to where something is defined: [`name`](file.ts#L12). */
+const link = /\[`(\w+)`\]\(([^)#]+\.ts)(?:#L(\d+))?\)/g
+
+/** Near enough to land on the definition: not every edit above it moves every link. */
+const nearby = 20
+
+/** The line on which a name is defined at the top of a file, from 1. */
+const lineOf = (text: string, name: string): number | undefined => {
+  const definition = new RegExp(`^(?:export )?(?:const|class|interface|type) ${name}\\b`)
+  const at = text.split("\n").findIndex((line) => definition.test(line))
+  return at < 0 ? undefined : at + 1
+}
+
+const whyNot = (
+  repository: Repository,
+  target: string,
+  name: string,
+  line: string | undefined,
+): string | undefined => {
+  if (!repository.has(target)) return `there is no ${target}`
+  const found = lineOf(repository.read(target), name)
+  if (found === undefined) return `${target} defines no ${name} at its top`
+  if (line === undefined || Math.abs(Number(line) - found) > nearby)
+    return `${name} is at ${target}#L${found}`
+  return undefined
+}
+
+const checkPaper = (repository: Repository, file: string): ReadonlyArray<Problem> =>
+  repository
+    .read(file)
+    .split("\n")
+    .flatMap((text, index) =>
+      [...text.matchAll(link)].flatMap(([, name, path, line]) => {
+        const target = posix.join(posix.dirname(file), path)
+        const message = whyNot(repository, target, name, line)
+        return message === undefined ? [] : [{ file, line: index + 1, message }]
+      }),
+    )
+
+/** Looks whether the links of each paper.md lead to the definitions that they name, or close by. */
+export const checkPaperLinks = (repository: Repository): ReadonlyArray<Problem> =>
+  repository.packages
+    .map(({ folder }) => `${folder}/paper.md`)
+    .filter((file) => repository.has(file))
+    .flatMap((file) => checkPaper(repository, file))
