@@ -1,11 +1,11 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { loadPipeline, type RunRecord } from "@espalier/pipeline"
+import { dataFolder, withoutData } from "@espalier/testing"
 import { Effect, FileSystem, Path } from "effect"
 import { readdirSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { steps } from "./steps/mod.ts"
-import { dataFolder, withoutData } from "./testing/data.ts"
 import { assertFriendly, makeFolder } from "./testing/espalier.ts"
 
 const folder = fileURLToPath(new URL("../../pipelines", import.meta.url))

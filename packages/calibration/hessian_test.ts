@@ -2,12 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import type { DeviceArray } from "@espalier/tensor"
 import { Device, HostArray, Interpreter } from "@espalier/tensor"
 import { layer as wasmLayer } from "@espalier/wasm"
+import { type Rows, differenceOf, draw } from "@espalier/testing"
 import { Effect } from "effect"
 import { makeGatherer } from "./gatherer.ts"
 import { diagonalOf, fullHessian, hessianOfInputs, readHessian } from "./hessian.ts"
 import type { Accumulators } from "./statistic.ts"
-import type { Rows } from "./testing/layers.ts"
-import { differenceOf, draw, plainHessian, toRows } from "./testing/layers.ts"
+import { plainHessian, toRows } from "./testing/layers.ts"
 
 const wasm = wasmLayer({ poison: true, threads: 1 })
 

@@ -1,17 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Notices } from "@espalier/runtime"
 import { Matrix } from "@espalier/tensor"
+import { type Rows, correlatedTokens, differenceOf } from "@espalier/testing"
 import { Effect, Schema } from "effect"
 import { dampedHessian, deadInputs, inverseFactor, meanDiagonal } from "./inverse_factor.ts"
-import type { Rows } from "./testing/layers.ts"
-import {
-  correlatedTokens,
-  differenceOf,
-  plainHessian,
-  toHessian,
-  toRows,
-  turned,
-} from "./testing/layers.ts"
+import { plainHessian, toHessian, toRows, turned } from "./testing/layers.ts"
 
 const Count = (minimum: number, maximum: number) =>
   Schema.Int.check(Schema.isBetween({ minimum, maximum }))

@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { DeviceArray } from "@espalier/tensor"
 import { layer as wasmLayer } from "@espalier/wasm"
+import { correlatedTokens, draw } from "@espalier/testing"
 import { Effect } from "effect"
 import { layerError } from "./layer_error.ts"
 import { makePrograms } from "./programs.ts"
-import { correlatedTokens, draw, plainHessian, squaredError, toHost } from "./testing/layers.ts"
+import { plainHessian, squaredError, toHost } from "./testing/layers.ts"
 
 describe("layerError", () => {
   it.effect("is the share of a layer's outputs that is lost", () =>

@@ -1,20 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { DeviceArray, Interpreter, Matrix } from "@espalier/tensor"
 import { layer as wasmLayer } from "@espalier/wasm"
+import { type Rows, correlatedTokens, differenceOf, draw } from "@espalier/testing"
 import { Effect } from "effect"
 import type { MaskedLeastSquaresOptions } from "./masked_least_squares.ts"
 import { maskedLeastSquares } from "./masked_least_squares.ts"
 import { makePrograms } from "./programs.ts"
-import type { Rows } from "./testing/layers.ts"
-import {
-  correlatedTokens,
-  differenceOf,
-  draw,
-  plainHessian,
-  squaredError,
-  toHost,
-  toRows,
-} from "./testing/layers.ts"
+import { plainHessian, squaredError, toHost, toRows } from "./testing/layers.ts"
 
 const wasm = wasmLayer({ poison: true, threads: 1 })
 

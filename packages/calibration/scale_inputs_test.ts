@@ -16,12 +16,12 @@ import {
   stackWindows,
 } from "@espalier/models"
 import { DeviceArray, HostArray, Interpreter, Program, Spec, Tree } from "@espalier/tensor"
+import { draw } from "@espalier/testing"
 import { Effect, Result } from "effect"
 import { makeMemoryStore } from "./block_store.ts"
 import type { LinearMethod } from "./change_linears.ts"
 import { changeLinears } from "./change_linears.ts"
 import { fullHessian, hessianOfInputs } from "./hessian.ts"
-import { draw } from "./testing/layers.ts"
 
 const sizes = { dimension: 8, layers: 2, heads: 2, vocabularySize: 11, contextLength: 12 }
 const windows = [Int32Array.of(1, 5, 3, 9, 0, 2), Int32Array.of(2, 2, 7, 4, 10, 6)]

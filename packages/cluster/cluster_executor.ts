@@ -11,7 +11,7 @@ import type { FileSystem, Path } from "effect"
 import { Effect, Layer, Option, type Redacted, Schedule } from "effect"
 import { withoutPassword } from "./database_url.ts"
 import { type Outcome, StepEngine, stepEngine, type Submission, type Told } from "./engine.ts"
-import { ClusterUnavailable, StoreNotShared } from "./errors.ts"
+import { ClusterUnavailable, sameStore, StoreNotShared } from "./errors.ts"
 import { jobText, type PathInput } from "./job.ts"
 import { keepPathInput } from "./path_inputs.ts"
 import { failAs } from "./step_failure.ts"
@@ -40,7 +40,7 @@ const keepJob = Effect.fnUntraced(function* <R>(
   for (const [name, location] of Object.entries(job.planned.paths)) {
     paths[name] = yield* keepPath(location, job.fileHashes.get(location))
   }
-  const before = yield* store.lookup(job.key)
+  const before = yield* store.lookupNewest(job.key)
   const replaces = before._tag === "Hit" ? before.entry.finished : null
   const text = new TextEncoder().encode(jobText(job, paths, replaces))
   return (yield* store.putFiles({ job: text })).job
@@ -107,14 +107,14 @@ const makeExecutor = Effect.fnUntraced(function* ({
     const store = yield* Store
     // A folder on another machine may show what was renamed into it a moment later.
     for (let look = 0; look < 5; look++) {
-      const found = yield* store.lookup(key)
+      const found = yield* store.lookupNewest(key)
       if (found._tag === "Hit") return found.entry
       yield* Effect.sleep(200)
     }
     return yield* new StoreNotShared({
       folder: store.folder,
       detail: "a worker did a step, and its result is not there",
-      hint: "give the run and all workers the same folder with --store",
+      hint: sameStore,
     })
   })
 

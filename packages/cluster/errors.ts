@@ -29,6 +29,10 @@ export class WorkerDiffers extends Schema.TaggedError<WorkerDiffers>()("WorkerDi
   }
 }
 
+/** How run and workers come to share a store. */
+export const sameStore =
+  "give the run and all workers the same folder with --store, or the same --remote"
+
 /** What the run put into its store is not in the worker's, or the other way round. */
 export class StoreNotShared extends Schema.TaggedError<StoreNotShared>()("StoreNotShared", {
   folder: Schema.String,

@@ -23,7 +23,7 @@ import {
   Schema,
 } from "effect"
 import type { Submission, Told } from "./engine.ts"
-import { StoreNotShared, WorkerDiffers } from "./errors.ts"
+import { sameStore, StoreNotShared, WorkerDiffers } from "./errors.ts"
 import { decodeJob, type Job, madeOf } from "./job.ts"
 import { Order, Report } from "./messages.ts"
 import { placePathInput } from "./path_inputs.ts"
@@ -74,7 +74,7 @@ const readJob = Effect.fnUntraced(function* ({ job: file }: Submission) {
         new StoreNotShared({
           folder: store.folder,
           detail: `the job ${file.sha256.slice(0, 12)} cannot be read: ${detail}`,
-          hint: "give the run and all workers the same folder with --store",
+          hint: sameStore,
         }),
     ),
   )
@@ -122,7 +122,7 @@ const makePerformer = Effect.fnUntraced(function* <R>({ steps, packages }: StepH
       return yield* differs(job.use, "list of steps", `one with ${job.use}`, "without it")
     }
     yield* checkCode(step, job, code, device)
-    const there = yield* store.lookup(job.key)
+    const there = yield* store.lookupNewest(job.key)
     if (there._tag === "Hit" && there.entry.finished !== job.replaces) return
     const config = yield* Effect.mapError(
       Schema.decodeUnknownEffect(step.config)(job.config),

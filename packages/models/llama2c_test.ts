@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { HostArray } from "@espalier/tensor"
+import { hasData, needsData, readData } from "@espalier/testing"
 import { Arbitrary, Result, Schema } from "effect"
 import type { CheckpointFormatError } from "./checkpoint_format_error.ts"
 import { decodeLlama2c, encodeLlama2c } from "./llama2c.ts"
@@ -11,7 +12,6 @@ import {
   llamaParameterShapes,
   mapLlamaParameters,
 } from "./llama_parameters.ts"
-import { hasData, needsData, readData } from "./testing/data.ts"
 
 const small = (change: Partial<LlamaConfig> = {}): LlamaConfig => ({
   dimension: 8,

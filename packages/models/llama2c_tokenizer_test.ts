@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import { hasData, needsData, readData, readDocuments } from "@espalier/testing"
 import { Result, Schema } from "effect"
 import { decodeLlama2cTokenizer, makeLlama2cTokenizer } from "./llama2c_tokenizer.ts"
-import { hasData, needsData, readData, readDocuments } from "./testing/data.ts"
 import { makeVocabulary } from "./testing/vocabulary.ts"
 import { encodeDocument } from "./tokenizer.ts"
 

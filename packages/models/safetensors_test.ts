@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { HostArray } from "@espalier/tensor"
+import { hasData, needsData, readData } from "@espalier/testing"
 import { Arbitrary, Result, Schema } from "effect"
 import { findRepeatedKey } from "./json_keys.ts"
 import { decodeSafetensors, encodeSafetensors } from "./safetensors.ts"
-import { hasData, needsData, readData } from "./testing/data.ts"
 
 const file = (header: unknown, data: ReadonlyArray<number> | number): Uint8Array => {
   const json = new TextEncoder().encode(

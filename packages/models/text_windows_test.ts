@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import { hasData, needsData, readData, readDocuments } from "@espalier/testing"
 import { Result, Schema } from "effect"
-import { hasData, needsData, readData, readDocuments } from "./testing/data.ts"
 import { cutWindows, tokenStream } from "./text_windows.ts"
 import { decodeTokenizer, encodeDocument } from "./tokenizer.ts"
 import { makeWordTokenizer } from "./word_tokenizer.ts"

@@ -58,7 +58,7 @@ export const executeStep = Effect.fnUntraced(function* <R>(job: StepJob<R>) {
     notices: [...notices],
     finished: DateTime.formatIso(yield* DateTime.now),
   }
-  yield* store.putEntry(entry)
+  const standing = yield* store.putEntry(entry)
   yield* store.clearCheckpoints(key)
-  return entry
+  return standing
 })

@@ -32,7 +32,7 @@ export type { InputFile } from "./inspect_step.ts"
 export { loadPipeline } from "./load.ts"
 export { OutputFolderError } from "./output_folder.ts"
 export { applyOverrides, InvalidOverride, type Override, parseOverride } from "./override.ts"
-export type { Pipeline, PipelineStep, Reference } from "./pipeline.ts"
+export { Pipeline, type PipelineStep, type Reference } from "./pipeline.ts"
 export { DeviceUnavailable, PipelineDevice } from "./pipeline_device.ts"
 export {
   definePipeline,
@@ -96,7 +96,6 @@ export {
   type AddStep,
   type StepArguments,
   type StepValues,
-  TypedPipeline,
   type ValueReference,
 } from "./typed_pipeline.ts"
 export {
@@ -112,6 +111,21 @@ export type { StoreLookup } from "./store/entries.ts"
 export type { ExportReport } from "./store/export_runs.ts"
 export type { ImportReport } from "./store/import_runs.ts"
 export { isProcessRunning } from "./store/process_name.ts"
+export type { RemoteOptions } from "./store/remote/open_remote.ts"
+export type { Remote, RemoteContent } from "./store/remote/remote.ts"
+export {
+  BucketNotFound,
+  ClockSkewed,
+  InvalidRemoteAddress,
+  RemoteAccessDenied,
+  RemoteCredentialsMissing,
+  type RemoteError,
+  RemoteUnavailable,
+  RemoteUnsuitable,
+} from "./store/remote/remote_error.ts"
+export type { S3Times } from "./store/remote/s3_client.ts"
+export { s3Remote, s3RemoteFromEnvironment } from "./store/remote/s3_remote.ts"
+export type { S3Settings } from "./store/remote/s3_settings.ts"
 export { type RunFolder, UnknownRun } from "./store/run_folders.ts"
 export type { RunUsage, StepUsage, StoreUsage } from "./store/usage.ts"
 export { Store, type StoreService } from "./store.ts"

@@ -1,5 +1,6 @@
 import type { JsonObject } from "./canonical_json.ts"
 import type { Step } from "./step.ts"
+import { makePipeline } from "./typed_pipeline.ts"
 
 /** What an input refers to: an output of a step, or its metrics (`output` is then `"metrics"`). */
 export interface Reference {
@@ -35,3 +36,6 @@ export interface Pipeline<R = never> {
   /** The pipeline as it was resolved: overrides applied and defaults filled in. */
   readonly document: JsonObject
 }
+
+/** Pipelines in TypeScript: {@link makePipeline}. */
+export const Pipeline = { make: makePipeline }

@@ -8,6 +8,7 @@ import { makeMemoryWatch } from "./memory_watch.ts"
 import type { PipelineStep } from "./pipeline.ts"
 import type { StepRecord } from "./run_record.ts"
 import { nothingDone, type RunState } from "./run_state.ts"
+import { Store } from "./store.ts"
 
 type Reason = Pick<StepJob<unknown>, "key" | "made" | "notices">
 
@@ -74,6 +75,7 @@ export const makeStepRunner = <R>(state: RunState<R>) => {
     const reasons = isAnew ? ["asked for anew"] : found.reasons
     provenance.set(id, { key, made, reasons, entry: found.entry })
     if (found.entry !== undefined && !isAnew) {
+      yield* (yield* Store).share(found.entry)
       yield* rememberMadeFrom(pipeline.name, id, made, code)
       return { entry: found.entry, cached: true, peakMemory: undefined }
     }

@@ -31,6 +31,8 @@ import { type ImportReport, makeImporter } from "./store/import_runs.ts"
 import { openLease, sweepLeases } from "./store/leases.ts"
 import { makeObjects } from "./store/objects.ts"
 import { isOwnerAlive } from "./store/process_name.ts"
+import { type LocalParts, openRemote, type RemoteOptions } from "./store/remote/open_remote.ts"
+import { isRemoteError, type RemoteError } from "./store/remote/remote_error.ts"
 import { makeRunFolders, type RunFolder, type UnknownRun } from "./store/run_folders.ts"
 import { openStoreFolder, type StoreFolder } from "./store/store_folder.ts"
 import { makeUsage, type StoreUsage } from "./store/usage.ts"
@@ -41,6 +43,8 @@ import type { StoreError } from "./store_error.ts"
 export interface StoreService {
   /** The absolute folder. */
   readonly folder: string
+  /** The address of the remote behind it, if there is one. */
+  readonly remote: string | undefined
   /** Keeps files and gives their hashes; what is there already is not written again. */
   readonly putFiles: (files: Files) => Effect.Effect<Record<string, StoredFile>, StoreError>
   /**
@@ -64,10 +68,17 @@ export interface StoreService {
     file: StoredFile,
     target: string,
   ) => Effect.Effect<void, StoreError | PlatformError.PlatformError>
-  /** Keeps a finished step. Its files are kept first, so an entry never names what is not there. */
-  readonly putEntry: (entry: StoreEntry) => Effect.Effect<void, StoreError>
+  /**
+   * Keeps a finished step. Its files are kept first, so an entry never names what is not there. Gives
+   * the result that stands: with a remote it is another one's who was first.
+   */
+  readonly putEntry: (entry: StoreEntry) => Effect.Effect<StoreEntry, StoreError>
   /** Looks a key up; a result counts only if every file of it is there and has its hash. */
   readonly lookup: (key: string) => Effect.Effect<StoreLookup, StoreError>
+  /** The same, but what others put into the remote meanwhile counts more than what is in the folder. */
+  readonly lookupNewest: (key: string) => Effect.Effect<StoreLookup, StoreError>
+  /** Sends a result from the folder to the remote, unless it is there; does nothing without a remote. */
+  readonly share: (entry: StoreEntry) => Effect.Effect<void, StoreError>
   /** Remembers what a step of a pipeline was made from last, to explain the next miss. */
   readonly putLatest: (
     pipeline: string,
@@ -144,7 +155,19 @@ const sweepDrafts = Effect.fnUntraced(function* (at: StoreFolder) {
   }
 })
 
-const make = Effect.fnUntraced(function* (location: string) {
+/** The parts that a remote takes part in, where there is none. */
+const withoutRemote = ({ objects, entries, checkpoints }: LocalParts) => ({
+  objects,
+  entries: {
+    put: (entry: StoreEntry) => Effect.as(entries.put(entry), entry),
+    share: () => Effect.void,
+    lookup: entries.lookup,
+    lookupNewest: entries.lookup,
+  },
+  checkpoints,
+})
+
+const make = Effect.fnUntraced(function* (location: string, behind?: RemoteOptions) {
   const at = yield* openStoreFolder(location)
   const open = Effect.gen(function* () {
     yield* at.fileSystem.makeDirectory(at.at("temporary"), { recursive: true })
@@ -157,27 +180,31 @@ const make = Effect.fnUntraced(function* (location: string) {
   const objects = makeObjects(at, lease)
   const entries = makeEntries(at, lease, objects)
   const runs = makeRunFolders(at, lease)
-  const { checkpoints, clear: clearCheckpoints } = makeCheckpoints(at, lease)
+  const local = { lease, objects, entries, checkpoints: makeCheckpoints(at, lease) }
+  const shared = behind === undefined ? withoutRemote(local) : yield* openRemote(at, local, behind)
   const collect = makeGarbageCollector(at, runs)
   const store: StoreService = {
     folder: at.folder,
-    putFiles: objects.putFiles,
-    putFile: objects.putFile,
+    remote: behind?.remote.address,
+    putFiles: shared.objects.putFiles,
+    putFile: shared.objects.putFile,
     putOutput: (type, files) =>
-      Effect.map(objects.putFiles(files), (stored) => {
+      Effect.map(shared.objects.putFiles(files), (stored) => {
         const hashes = Object.fromEntries(
           Object.entries(stored).map(([name, file]) => [name, file.sha256]),
         )
         return { type, sha256: sha256Json({ type, files: hashes }), files: stored }
       }),
-    readFiles: objects.readFiles,
-    copyTo: objects.copyTo,
-    putEntry: entries.put,
-    lookup: entries.lookup,
+    readFiles: shared.objects.readFiles,
+    copyTo: shared.objects.copyTo,
+    putEntry: shared.entries.put,
+    lookup: shared.entries.lookup,
+    lookupNewest: shared.entries.lookupNewest,
+    share: shared.entries.share,
     putLatest: entries.putLatest,
     latest: entries.latest,
-    checkpoints,
-    clearCheckpoints,
+    checkpoints: shared.checkpoints.checkpoints,
+    clearCheckpoints: shared.checkpoints.clear,
     writeRunFile: runs.write,
     appendRunFile: runs.append,
     readRunFile: runs.read,
@@ -218,6 +245,34 @@ const make = Effect.fnUntraced(function* (location: string) {
 export class Store extends Context.Service<Store, StoreService>()("@espalier/pipeline/Store") {
   /** Opens the store in a folder and makes the folder where it is missing. */
   static layer(folder: string): Layer.Layer<Store, StoreError, FileSystem.FileSystem | Path.Path> {
-    return Layer.effect(Store, make(folder))
+    return Layer.effect(Store, make(folder).pipe(Effect.catchIf(isRemoteError, Effect.die)))
+  }
+
+  /**
+   * Opens the store in a folder with a remote behind it that several stores share: what is not in the
+   * folder is fetched from there, and what is kept is put there too. Everything that comes from there
+   * is checked against its hash. Runs, and what garbage is collected, are the folder's alone.
+   *
+   * Fails where the remote cannot be used: see `RemoteError`. What fails later is a `StoreError`.
+   *
+   * @example
+   * ```ts
+   * import { Effect, Layer } from "effect"
+   * import { s3RemoteFromEnvironment, Store } from "@espalier/pipeline"
+   *
+   * // AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL_S3 say the rest.
+   * const store = Layer.unwrap(
+   *   Effect.map(s3RemoteFromEnvironment("s3://bucket/prefix"), (remote) =>
+   *     Store.layerWithRemote(".espalier", { remote }),
+   *   ),
+   * )
+   * console.log(Layer.isLayer(store)) // true
+   * ```
+   */
+  static layerWithRemote(
+    folder: string,
+    options: RemoteOptions,
+  ): Layer.Layer<Store, StoreError | RemoteError, FileSystem.FileSystem | Path.Path> {
+    return Layer.effect(Store, make(folder, options))
   }
 }

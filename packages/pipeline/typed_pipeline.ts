@@ -57,56 +57,53 @@ const written = (field: unknown): unknown => {
   return Object.fromEntries(Object.entries(field).map(([key, each]) => [key, written(each)]))
 }
 
-/** Pipelines in TypeScript. */
-export const TypedPipeline = {
-  /**
-   * A pipeline whose wiring the compiler checks: a step that needs a model does not take a text. What
-   * comes out is the document that a pipeline file holds; a module exports it as its default.
-   *
-   * Throws a `RangeError` where two steps have one name.
-   *
-   * @example
-   * ```ts
-   * import { Effect, Schema } from "effect"
-   * import { ArtifactType, Step, TypedPipeline } from "@espalier/pipeline"
-   *
-   * const Text = ArtifactType.make({
-   *   name: "Text",
-   *   encode: (text: string) => Effect.succeed({ "text.txt": new TextEncoder().encode(text) }),
-   *   decode: (files) => Effect.succeed(new TextDecoder().decode(files["text.txt"])),
-   * })
-   * const say = Step.define({
-   *   use: "demo/say", description: "Says it.", version: 1, outputs: { text: Text },
-   *   config: Schema.Struct({ what: Schema.String }),
-   *   run: ({ config }) => Effect.succeed({ outputs: { text: config.what } }),
-   * })
-   * const count = Step.define({
-   *   use: "demo/count", description: "Counts.", version: 1, inputs: { text: { type: Text } },
-   *   config: Schema.Struct({}),
-   *   run: ({ inputs }) => Effect.succeed({ metrics: { letters: inputs.text.length } }),
-   * })
-   *
-   * const pipeline = TypedPipeline.make("greet", (add) => {
-   *   const { text } = add("hello", say, { what: "Hello" })
-   *   add("size", count, { text })
-   * })
-   * console.log(pipeline.steps.size) // { use: "demo/count", text: "$hello.text" }
-   * ```
-   */
-  make: (
-    name: string,
-    build: (add: AddStep) => void,
-    options: { readonly description?: string; readonly seed?: number } = {},
-  ): PipelineDocument => {
-    const steps: Record<string, { readonly use: string }> = {}
-    const add: AddStep = (id, step, fields) => {
-      if (id in steps) throw new RangeError(`two steps are named ${id}`)
-      steps[id] = { ...(written(fields) as object), use: step.use }
-      const names = [...Object.keys(step.outputs), "metrics"]
-      const values = names.map((output) => [output, { reference: `$${id}.${output}` }])
-      return Object.fromEntries(values) as never
-    }
-    build(add)
-    return { name, ...options, steps }
-  },
+/**
+ * A pipeline whose wiring the compiler checks: a step that needs a model does not take a text. What
+ * comes out is the document that a pipeline file holds; a module exports it as its default.
+ *
+ * Throws a `RangeError` where two steps have one name.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { ArtifactType, Step, Pipeline } from "@espalier/pipeline"
+ *
+ * const Text = ArtifactType.make({
+ *   name: "Text",
+ *   encode: (text: string) => Effect.succeed({ "text.txt": new TextEncoder().encode(text) }),
+ *   decode: (files) => Effect.succeed(new TextDecoder().decode(files["text.txt"])),
+ * })
+ * const say = Step.define({
+ *   use: "demo/say", description: "Says it.", version: 1, outputs: { text: Text },
+ *   config: Schema.Struct({ what: Schema.String }),
+ *   run: ({ config }) => Effect.succeed({ outputs: { text: config.what } }),
+ * })
+ * const count = Step.define({
+ *   use: "demo/count", description: "Counts.", version: 1, inputs: { text: { type: Text } },
+ *   config: Schema.Struct({}),
+ *   run: ({ inputs }) => Effect.succeed({ metrics: { letters: inputs.text.length } }),
+ * })
+ *
+ * const pipeline = Pipeline.make("greet", (add) => {
+ *   const { text } = add("hello", say, { what: "Hello" })
+ *   add("size", count, { text })
+ * })
+ * console.log(pipeline.steps.size) // { use: "demo/count", text: "$hello.text" }
+ * ```
+ */
+export const makePipeline = (
+  name: string,
+  build: (add: AddStep) => void,
+  options: { readonly description?: string; readonly seed?: number } = {},
+): PipelineDocument => {
+  const steps: Record<string, { readonly use: string }> = {}
+  const add: AddStep = (id, step, fields) => {
+    if (id in steps) throw new RangeError(`two steps are named ${id}`)
+    steps[id] = { ...(written(fields) as object), use: step.use }
+    const names = [...Object.keys(step.outputs), "metrics"]
+    const values = names.map((output) => [output, { reference: `$${id}.${output}` }])
+    return Object.fromEntries(values) as never
+  }
+  build(add)
+  return { name, ...options, steps }
 }

@@ -5,7 +5,7 @@ import { ArtifactType, Metrics } from "./artifact.ts"
 import { Step } from "./step.ts"
 import { makeWorkplace } from "./testing/workplace.ts"
 import { measure, read, shout, table } from "./testing/steps.ts"
-import { TypedPipeline } from "./typed_pipeline.ts"
+import { Pipeline } from "./pipeline.ts"
 
 const artifact = <A>(name: string) =>
   ArtifactType.make({
@@ -50,9 +50,9 @@ const summary = Step.define({
   run: () => Effect.die("never run"),
 })
 
-describe("TypedPipeline", () => {
+describe("Pipeline", () => {
   it("writes the document of a pipeline file", () => {
-    const document = TypedPipeline.make(
+    const document = Pipeline.make(
       "measure",
       (add) => {
         const { model } = add("model", load, { path: "m" })
@@ -88,7 +88,7 @@ describe("TypedPipeline", () => {
   })
 
   it("does not compile where something is wired wrong", () => {
-    TypedPipeline.make("wrong", (add) => {
+    Pipeline.make("wrong", (add) => {
       const { model, metrics } = add("model", load, { path: "m" })
       const { text } = add("text", write, { model, words: 3 })
       // @ts-expect-error: a text where a model is needed
@@ -114,7 +114,7 @@ describe("TypedPipeline", () => {
 
   it("refuses two steps of one name", () => {
     const twice = () =>
-      TypedPipeline.make("twice", (add) => {
+      Pipeline.make("twice", (add) => {
         add("model", load, { path: "m" })
         add("model", load, { path: "n" })
       })
@@ -122,12 +122,12 @@ describe("TypedPipeline", () => {
   })
 })
 
-layer(NodeServices.layer, { excludeTestServices: true })("TypedPipeline", (it) => {
+layer(NodeServices.layer, { excludeTestServices: true })("Pipeline", (it) => {
   it.effect("runs", () =>
     Effect.gen(function* () {
       const place = yield* makeWorkplace
       yield* place.write("story.txt", "Once")
-      const document = TypedPipeline.make("story", (add) => {
+      const document = Pipeline.make("story", (add) => {
         const { text } = add("story", read, { path: "story.txt" })
         const loud = add("loud", shout, { text, times: 2 })
         const size = add("size", measure, { text: loud.text })

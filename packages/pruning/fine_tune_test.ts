@@ -6,6 +6,8 @@ import { Checkpoint, makeMemoryCheckpoints, Progress } from "@espalier/runtime"
 import type { HostArray } from "@espalier/tensor"
 import { Interpreter } from "@espalier/tensor"
 import { layer as wasmLayer } from "@espalier/wasm"
+import { readStories, readWindows, tinyLlama } from "@espalier/test-models"
+import { hasData, needsData } from "@espalier/testing"
 import { Effect } from "effect"
 import { fineTune } from "./fine_tune.ts"
 import { magnitude } from "./magnitude.ts"
@@ -13,7 +15,6 @@ import { prune } from "./prune.ts"
 import { countSparsity } from "./report.ts"
 import { sparseGpt } from "./sparsegpt.ts"
 import { parseSparsity } from "./sparsity.ts"
-import { hasData, needsData, readStories, readWindows, tinyLlama } from "./testing/data.ts"
 
 const wasm = wasmLayer({ poison: true })
 const leavesOf = (model: CausalLM) =>

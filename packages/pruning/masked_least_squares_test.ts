@@ -1,18 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Interpreter } from "@espalier/tensor"
 import { layer as wasmLayer } from "@espalier/wasm"
+import { correlatedTokens, differenceOf, draw, separateTokens } from "@espalier/testing"
 import { Effect, Schema } from "effect"
 import { maskedLeastSquares } from "./masked_least_squares.ts"
 import * as Naive from "./naive/mod.ts"
 import { sparseGpt } from "./sparsegpt.ts"
-import {
-  correlatedTokens,
-  differenceOf,
-  draw,
-  pruneLayer,
-  separateTokens,
-  zerosOf,
-} from "./testing/layers.ts"
+import { pruneLayer, zerosOf } from "./testing/layers.ts"
 import { wanda } from "./wanda.ts"
 
 const wasm = wasmLayer({ poison: true, threads: 1 })

@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { HostArray, Tensor } from "@espalier/tensor"
+import { makeNumbers, rowsOf } from "@espalier/testing"
 import { Effect, Schema } from "effect"
 import { applyMask, magnitudeMask, removedCount, wandaMask, wandaScore } from "./masks.ts"
 import { parseSparsity } from "./sparsity.ts"
-import { evaluate, makeNumbers, matrix, rowsOf } from "./testing/evaluate.ts"
+import { evaluate, matrix } from "./testing/evaluate.ts"
 
 type Matrix = ReadonlyArray<ReadonlyArray<number>>
 

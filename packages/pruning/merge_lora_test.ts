@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { HostArray } from "@espalier/tensor"
 import { layer as wasmLayer } from "@espalier/wasm"
+import { tinyLlama, toHost } from "@espalier/test-models"
+import { draw } from "@espalier/testing"
 import { Effect, Schema } from "effect"
 import type { LoraAdapter } from "./merge_lora.ts"
 import { measurePlainMerge, mergeLora, mergeLoraWeight } from "./merge_lora.ts"
@@ -8,8 +10,6 @@ import { magnitude } from "./magnitude.ts"
 import { prune } from "./prune.ts"
 import { countSparsity } from "./report.ts"
 import { parseSparsity } from "./sparsity.ts"
-import { tinyLlama } from "./testing/data.ts"
-import { draw, toHost } from "./testing/layers.ts"
 
 const wasm = wasmLayer({ poison: true, threads: 1 })
 const adapterOf = (outputs: number, inputs: number, rank: number, seed: number): LoraAdapter => ({

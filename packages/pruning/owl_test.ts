@@ -2,19 +2,13 @@ import { assert, describe, it } from "@effect/vitest"
 import { Checkpoint, makeMemoryCheckpoints } from "@espalier/runtime"
 import { Device } from "@espalier/tensor"
 import { layer as wasmLayer } from "@espalier/wasm"
+import { readStories, readWindows, tinyLlama, tinyWindows } from "@espalier/test-models"
+import { hasData, needsData } from "@espalier/testing"
 import { Effect, Schema } from "effect"
 import { removedCount } from "./masks.ts"
 import { outlierShare, owlBudgets, owlSparsities } from "./owl.ts"
 import { prune } from "./prune.ts"
 import { parseSparsity } from "./sparsity.ts"
-import {
-  hasData,
-  needsData,
-  readStories,
-  readWindows,
-  tinyLlama,
-  tinyWindows,
-} from "./testing/data.ts"
 import { wanda } from "./wanda.ts"
 
 const wasm = wasmLayer({ poison: true, threads: 1 })

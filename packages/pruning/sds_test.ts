@@ -2,6 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { makePrograms } from "@espalier/calibration"
 import { DeviceArray, Interpreter } from "@espalier/tensor"
 import { layer as wasmLayer } from "@espalier/wasm"
+import { toHost, toRows } from "@espalier/test-models"
+import { correlatedTokens, differenceOf, draw, rowsOf } from "@espalier/testing"
 import { Effect } from "effect"
 import { maskedLeastSquares } from "./masked_least_squares.ts"
 import * as Naive from "./naive/mod.ts"
@@ -9,16 +11,7 @@ import type { DenseStepOptions } from "./sds.ts"
 import { denseStep, sds } from "./sds.ts"
 import { sparseGpt } from "./sparsegpt.ts"
 import { parseSparsity } from "./sparsity.ts"
-import { rowsOf } from "./testing/evaluate.ts"
-import {
-  correlatedTokens,
-  differenceOf,
-  draw,
-  pruneLayer,
-  toHost,
-  toRows,
-  zerosOf,
-} from "./testing/layers.ts"
+import { pruneLayer, zerosOf } from "./testing/layers.ts"
 import { wanda } from "./wanda.ts"
 
 const wasm = wasmLayer({ poison: true, threads: 1 })

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { layer as wasmLayer } from "@espalier/wasm"
+import { makeNumbers, rowsOf } from "@espalier/testing"
 import { Effect, Schema } from "effect"
 import { smallestOfAll, smallestOfGroups, smallestOfRow } from "./selection.ts"
-import { evaluate, makeNumbers, matrix, rowsOf } from "./testing/evaluate.ts"
+import { evaluate, matrix } from "./testing/evaluate.ts"
 
 const Count = (minimum: number, maximum: number) =>
   Schema.Int.check(Schema.isBetween({ minimum, maximum }))

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { CausalLM } from "@espalier/models"
 import { HostArray } from "@espalier/tensor"
 import { layer as wasmLayer } from "@espalier/wasm"
+import { tinyWindows } from "@espalier/test-models"
 import { Effect } from "effect"
 import { awq, awqScales } from "./awq.ts"
 import { gptq } from "./gptq.ts"
@@ -10,7 +11,7 @@ import { dequantize } from "./quantized_weight.ts"
 import type { Quantizer } from "./quantizer.ts"
 import { rtn } from "./rtn.ts"
 import type { Scheme } from "./scheme.ts"
-import { tinyLlama, tinyWindows } from "./testing/data.ts"
+import { tinyLlama } from "./testing/tiny_llama.ts"
 
 const wasm = wasmLayer({ poison: true, threads: 1 })
 const windows = tinyWindows(7)

@@ -4,6 +4,8 @@ import { Interpreter, Matrix } from "@espalier/tensor"
 import { layer as wasmLayer } from "@espalier/wasm"
 import { Effect } from "effect"
 import { assert, describe, it } from "@effect/vitest"
+import { toHost, toRows } from "@espalier/test-models"
+import { correlatedTokens, differenceOf, draw, separateTokens } from "@espalier/testing"
 import type { GptqOptions } from "./gptq.ts"
 import { gptq } from "./gptq.ts"
 import { gridOf } from "./grid.ts"
@@ -12,16 +14,7 @@ import * as Naive from "./naive/mod.ts"
 import { dequantize } from "./quantized_weight.ts"
 import { rtn } from "./rtn.ts"
 import type { Scheme } from "./scheme.ts"
-import {
-  correlatedTokens,
-  differenceOf,
-  draw,
-  quantizeLayer,
-  roundLayer,
-  separateTokens,
-  toHost,
-  toRows,
-} from "./testing/layers.ts"
+import { quantizeLayer, roundLayer } from "./testing/layers.ts"
 import { allSchemes, AnyOf, Count } from "./testing/schemes.ts"
 
 const wasm = wasmLayer({ poison: true, threads: 1 })

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
+import { draw } from "@espalier/testing"
 import { Effect, Schema } from "effect"
 import { checkGrid, gridOf, gridOfGroup, quantizeOnGrid } from "./grid.ts"
 import { dequantize } from "./quantized_weight.ts"
 import type { RangeSearch } from "./grid.ts"
 import type { Scheme } from "./scheme.ts"
 import { groupCount, levelsOf } from "./scheme.ts"
-import { draw } from "./testing/layers.ts"
 import { allSchemes, AnyOf, Count } from "./testing/schemes.ts"
 
 const searches: ReadonlyArray<RangeSearch> = ["min-max", "mse"]

@@ -5,6 +5,7 @@ import { Checkpoint, makeMemoryCheckpoints, Progress } from "@espalier/runtime"
 import type { HostArray } from "@espalier/tensor"
 import { Device } from "@espalier/tensor"
 import { layer as wasmLayer } from "@espalier/wasm"
+import { tinyWindows } from "@espalier/test-models"
 import { Effect } from "effect"
 import { gptq } from "./gptq.ts"
 import { hqq } from "./hqq.ts"
@@ -13,7 +14,7 @@ import { dequantize } from "./quantized_weight.ts"
 import type { Quantizer } from "./quantizer.ts"
 import { rtn } from "./rtn.ts"
 import type { Scheme } from "./scheme.ts"
-import { tinyLlama, tinyWindows } from "./testing/data.ts"
+import { tinyLlama } from "./testing/tiny_llama.ts"
 
 const wasm = wasmLayer({ poison: true, threads: 1 })
 const windows = tinyWindows(7)

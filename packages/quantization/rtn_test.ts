@@ -1,12 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Interpreter } from "@espalier/tensor"
 import { layer as wasmLayer } from "@espalier/wasm"
+import { draw } from "@espalier/testing"
 import { Effect } from "effect"
 import * as Naive from "./naive/mod.ts"
 import { bitsPerWeight } from "./quantized_weight.ts"
 import type { Scheme } from "./scheme.ts"
 import { rtn } from "./rtn.ts"
-import { draw, roundLayer, withOutliers } from "./testing/layers.ts"
+import { roundLayer, withOutliers } from "./testing/layers.ts"
 import { allSchemes, AnyOf, Count } from "./testing/schemes.ts"
 
 const wasm = wasmLayer({ poison: true, threads: 1 })

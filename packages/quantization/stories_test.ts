@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { perplexity } from "@espalier/models"
 import { layer as wasmLayer } from "@espalier/wasm"
+import { readStories, readWindows } from "@espalier/test-models"
+import { hasData, needsData } from "@espalier/testing"
 import { Effect } from "effect"
 import { gptq } from "./gptq.ts"
 import { hqq } from "./hqq.ts"
@@ -8,7 +10,6 @@ import { quantize } from "./quantize.ts"
 import type { Quantizer } from "./quantizer.ts"
 import { rtn } from "./rtn.ts"
 import type { Bits } from "./scheme.ts"
-import { hasData, needsData, readStories, readWindows } from "./testing/data.ts"
 
 /** The perplexity of the quantised model by the protocol of `paper.md`. */
 const perplexityOf = Effect.fnUntraced(function* (quantizer: Quantizer, bits: Bits) {

@@ -38,7 +38,7 @@ export const arrows: Readonly<Record<string, ReadonlyArray<string>>> = {
 export const ordinary = ["tensor", "nn", "models"]
 
 /** Imported by applications, tools and tests only. */
-export const devices = ["wasm", "webgpu", "postgres"]
+export const devices = ["wasm", "webgpu", "ceph", "postgres", "testing", "test-models"]
 
 /** Files that are allowed to see every package. */
 export const seesEverything = ["apps/**", "tools/**"]

@@ -3,12 +3,14 @@ import {
   type DeviceUnavailable,
   loadPipeline,
   type PipelineDevice,
+  type RemoteError,
   type Step,
   Store,
   type StoreError,
 } from "@espalier/pipeline"
 import { Effect, type FileSystem, Layer, Option, type Path } from "effect"
 import { join } from "node:path"
+import { sharedStore } from "./remote_flag.ts"
 import { workspaceRoot } from "./workspace.ts"
 
 /** What `--device` takes. */
@@ -34,6 +36,7 @@ export interface CommonOptions {
   readonly set: ReadonlyArray<string>
   readonly data: Option.Option<string>
   readonly store: Option.Option<string>
+  readonly remote: Option.Option<string>
   readonly limit: Option.Option<number>
   readonly sandbox: boolean
   readonly allow: ReadonlyArray<string>
@@ -63,20 +66,30 @@ export const loadWithFlags = <R>(
     }),
   )
 
-/** The store that a flag names, else the one of the workspace. */
+/** The folder that a flag names, else the one of the workspace. */
+export const storeFolder = (flag: Option.Option<string>): string =>
+  Option.getOrElse(flag, () => join(workspaceRoot(process.cwd()), ".espalier"))
+
+/** The store in that folder, by itself. */
 export const storeLayer = (flag: Option.Option<string>) =>
-  Layer.suspend(() =>
-    Store.layer(Option.getOrElse(flag, () => join(workspaceRoot(process.cwd()), ".espalier"))),
-  )
+  Layer.suspend(() => Store.layer(storeFolder(flag)))
+
+/** What the store and the device are, as the flags say. */
+interface ProvidedOptions extends Pick<CommonOptions, "device" | "store" | "remote"> {
+  /** Whether nothing is sent to a remote or fetched from there. */
+  readonly onlyLook?: boolean
+}
 
 /** Provides the store and the device as the flags say, and with the device all that the steps need. */
 export const provideWithFlags =
-  <R>(application: Application<R>, options: Pick<CommonOptions, "device" | "store">) =>
+  <R>(application: Application<R>, options: ProvidedOptions) =>
   <A, E>(
     effect: Effect.Effect<A, E, R | Store | PipelineDevice | Platform>,
-  ): Effect.Effect<A, E | StoreError | DeviceUnavailable, Platform> => {
-    const layers = Layer.merge(storeLayer(options.store), application.device(options.device))
+  ): Effect.Effect<A, E | StoreError | RemoteError | DeviceUnavailable, Platform> => {
+    const { remote, onlyLook = false } = options
+    const store = Layer.suspend(() => sharedStore(storeFolder(options.store), remote, onlyLook))
+    const layers = Layer.merge(store, application.device(options.device))
     const provided = Effect.provide(effect, layers)
     // R is the device's and the platform's part together, which TypeScript cannot see of a parameter.
-    return provided as Effect.Effect<A, E | StoreError | DeviceUnavailable, Platform>
+    return provided as Effect.Effect<A, E | StoreError | RemoteError | DeviceUnavailable, Platform>
   }

@@ -11,7 +11,8 @@ import { findRun } from "../run_history/run_history.ts"
 import { storeLayer } from "./application.ts"
 import { historyFlags } from "./history_flags.ts"
 import { formatCount, formatTable } from "./table.ts"
-import { writeOut } from "./terminal.ts"
+import { remoteAddress } from "./remote_flag.ts"
+import { writeError, writeOut } from "./terminal.ts"
 
 const hour = 60 * 60 * 1000
 
@@ -133,8 +134,16 @@ const collect = Command.make(
       }),
     ).pipe(Effect.provide(storeLayer(store)))
     yield* tell(json, report, garbageText)
+    const remote = remoteAddress(Option.none())
+    if (Option.isSome(remote) && !json) {
+      yield* writeError(`note: nothing of ${remote.value} was removed: others may need it\n`)
+    }
   }),
-).pipe(Command.withDescription("Remove what no kept run needs; all runs are kept unless you say"))
+).pipe(
+  Command.withDescription(
+    "Remove what no kept run needs; all runs are kept unless you say. What is in a remote stays",
+  ),
+)
 
 const exportText = (report: ExportReport): string =>
   `${formatCount(report.runs, "run")}, ${entries(report.entries)}, ${formatCount(report.objects, "object")} (${formatBytes(report.bytes)}) → ${report.file}`

@@ -1,6 +1,7 @@
 import { Schema } from "effect"
 import { Flag } from "effect/cli"
 import { executorFlags } from "./executor_flags.ts"
+import { remoteFlag } from "./remote_flag.ts"
 
 /** What a run and a plan have in common. */
 export const commonFlags = {
@@ -31,6 +32,7 @@ const Count = Schema.Int.check(Schema.isGreaterThan(0))
 /** What a run, a plan and a resumed run are told of the pipeline beside its file. */
 export const pipelineFlags = {
   ...commonFlags,
+  remote: remoteFlag,
   limit: Flag.Int("limit").pipe(
     Flag.withSchema(Count),
     Flag.withDescription("a trial: at most so many documents, windows, questions of each step"),

@@ -1,14 +1,19 @@
 import { findDataFolder, PipelineDevice } from "@espalier/pipeline"
-import { Effect, Exit, Option } from "effect"
+import { Effect, Exit, Layer, Option } from "effect"
 import { Command } from "effect/cli"
 import { mkdir, statfs, writeFile, rm } from "node:fs/promises"
 import { totalmem } from "node:os"
 import { join } from "node:path"
-import { type Application, dataFolderOptions, type DeviceChoice } from "./application.ts"
+import {
+  type Application,
+  dataFolderOptions,
+  type DeviceChoice,
+  storeFolder,
+} from "./application.ts"
 import { commonFlags } from "./common_flags.ts"
+import { remoteAddress, remoteFlag, sharedStore } from "./remote_flag.ts"
 import { formatTable } from "./table.ts"
 import { writeOut } from "./terminal.ts"
-import { workspaceRoot } from "./workspace.ts"
 
 /** One thing that was looked at. */
 interface Finding {
@@ -87,17 +92,40 @@ const checkData = (flag: Option.Option<string>) =>
       : { what: "data folder", state: "fine", detail: found.path.value },
   )
 
+/** Whether results can be shared, and through what, where that is asked for. */
+const checkRemote = Effect.fnUntraced(function* (folder: string, flag: Option.Option<string>) {
+  const address = remoteAddress(flag)
+  if (Option.isNone(address)) return []
+  const opened = Effect.asVoid(Effect.scoped(Layer.build(sharedStore(folder, flag, false))))
+  return [
+    yield* Effect.match(opened, {
+      onSuccess: (): Finding => ({ what: "remote", state: "fine", detail: address.value }),
+      onFailure: ({ message, hint }): Finding => ({
+        what: "remote",
+        state: "wrong",
+        detail: `${message}. ${hint}`,
+      }),
+    }),
+  ]
+})
+
 /** `espalier doctor`. */
 export const makeDoctorCommand = <R>(application: Application<R>) =>
   Command.make(
     "doctor",
-    { data: commonFlags.data, store: commonFlags.store, json: commonFlags.json },
-    Effect.fnUntraced(function* ({ data, store, json }) {
-      const folder = Option.getOrElse(store, () => join(workspaceRoot(process.cwd()), ".espalier"))
+    {
+      data: commonFlags.data,
+      store: commonFlags.store,
+      remote: remoteFlag,
+      json: commonFlags.json,
+    },
+    Effect.fnUntraced(function* ({ data, store, remote, json }) {
+      const folder = storeFolder(store)
       const findings: ReadonlyArray<Finding> = [
         checkNode(),
         checkMemory(),
         yield* checkStore(folder),
+        ...(yield* checkRemote(folder, remote)),
         yield* checkDevice(application, "wasm"),
         yield* checkDevice(application, "webgpu"),
         yield* checkData(data),

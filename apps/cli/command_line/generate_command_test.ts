@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import { dataFolder, withoutData } from "@espalier/testing"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { dataFolder, withoutData } from "../testing/data.ts"
 import { makeFolder } from "../testing/espalier.ts"
 import { makeTinyModel, writeModel } from "../testing/tiny_model.ts"
 

@@ -18,7 +18,7 @@ export const makePlanCommand = <R>(application: Application<R>) =>
     Effect.fnUntraced(function* ({ file, ...options }) {
       const pipeline = yield* loadWithFlags(application, file, options)
       const planned = yield* planPipeline(pipeline, { packages: application.packages() }).pipe(
-        provideWithFlags(application, options),
+        provideWithFlags(application, { ...options, onlyLook: true }),
         Effect.provideService(Notices, {
           report: (message) => writeError(`note: ${message}\n`),
         }),

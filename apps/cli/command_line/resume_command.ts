@@ -17,13 +17,13 @@ export class NotResumable extends Schema.TaggedError<NotResumable>()("NotResumab
   }
 }
 
-const { data, store, json, events, jobs, database } = runFlags
+const { data, store, remote, json, events, jobs, database } = runFlags
 
 /** `espalier resume [RUN]`. */
 export const makeResumeCommand = <R>(application: Application<R>) =>
   Command.make(
     "resume",
-    { run: runArgument, store, json, events, data, jobs, database },
+    { run: runArgument, store, remote, json, events, data, jobs, database },
     Effect.fnUntraced(function* ({ run, ...flags }) {
       const past = yield* findRun(run).pipe(Effect.provide(storeLayer(flags.store)))
       const { request } = past
@@ -39,6 +39,7 @@ export const makeResumeCommand = <R>(application: Application<R>) =>
       yield* runFile(application, request.file, {
         ...flags,
         data: Option.orElse(flags.data, () => Option.fromUndefinedOr(request.data)),
+        remote: Option.orElse(flags.remote, () => Option.fromUndefinedOr(request.remote)),
         device: request.device ?? "auto",
         executor: request.executor ?? "local",
         set: request.set ?? [],

@@ -11,6 +11,7 @@ import {
 import { runFlags } from "./common_flags.ts"
 import { type ExecutorOptions, provideExecutor } from "./executor_flags.ts"
 import { provenance } from "./provenance.ts"
+import { remoteAddress } from "./remote_flag.ts"
 import { resultText } from "./result_text.ts"
 import { listenOnTerminal } from "./run_listener.ts"
 import { writeOut } from "./terminal.ts"
@@ -50,6 +51,7 @@ const requestOf = (file: string, flags: RunFlags): JsonObject => {
     jobs,
     sandbox: flags.sandbox,
     allow: flags.allow.map((folder) => resolve(folder)),
+    ...some("remote", remoteAddress(flags.remote)),
     ...some("from", flags.from),
     ...some("limit", flags.limit),
     ...some(

@@ -10,6 +10,7 @@ import {
 } from "./application.ts"
 import { commonFlags } from "./common_flags.ts"
 import { databaseFlag, databaseUrl } from "./executor_flags.ts"
+import { remoteFlag } from "./remote_flag.ts"
 import { errorLines } from "./report_error.ts"
 import { formatSeconds } from "./table.ts"
 import { writeError } from "./terminal.ts"
@@ -48,11 +49,12 @@ const hostProcess = Effect.fnUntraced(function* <R>(
   application: Application<R>,
   device: DeviceChoice,
   store: string,
+  remote: Option.Option<string>,
 ) {
   const { hostSteps, runStepHost } = yield* Effect.promise(() => import("@espalier/cluster"))
   const platform = yield* Effect.context<Platform>()
   const host = { steps: application.steps, packages: application.packages() }
-  const options = { device, store: Option.some(store) }
+  const options = { device, store: Option.some(store), remote }
   yield* Effect.promise(() =>
     runStepHost(
       hostSteps(host).pipe(provideWithFlags(application, options), Effect.provide(platform)),
@@ -67,6 +69,7 @@ export const makeWorkerCommand = <R>(application: Application<R>) =>
     {
       database: databaseFlag,
       store: commonFlags.store,
+      remote: remoteFlag,
       device: commonFlags.device,
       concurrency: Flag.Int("concurrency").pipe(
         Flag.withSchema(Count),
@@ -89,7 +92,7 @@ export const makeWorkerCommand = <R>(application: Application<R>) =>
         Option.getOrElse(flags.store, () => `${workspaceRoot(process.cwd())}/.espalier`),
       )
       if (process.env[hostVariable] === "1" && process.send !== undefined) {
-        return yield* hostProcess(application, device, store)
+        return yield* hostProcess(application, device, store, flags.remote)
       }
       const database = yield* databaseUrl(flags.database)
       const { runWorker } = yield* Effect.promise(() => import("@espalier/cluster"))
@@ -97,7 +100,14 @@ export const makeWorkerCommand = <R>(application: Application<R>) =>
         database,
         process: {
           module: process.argv[1],
-          arguments: ["worker", "--store", store, "--device", device],
+          arguments: [
+            "worker",
+            "--store",
+            store,
+            "--device",
+            device,
+            ...Option.match(flags.remote, { onNone: () => [], onSome: (at) => ["--remote", at] }),
+          ],
           environment: { ...process.env, [hostVariable]: "1" },
         },
         concurrency,

@@ -50,6 +50,7 @@ export const RunRequest = Schema.Struct({
   file: Schema.optionalKey(Schema.String),
   device: Schema.optionalKey(Schema.Literals(["auto", "wasm", "webgpu"])),
   executor: Schema.optionalKey(Schema.Literals(["local", "cluster"])),
+  remote: Schema.optionalKey(Schema.String),
   set: Schema.optionalKey(Schema.Array(Schema.String)),
   only: Schema.optionalKey(Schema.Array(Schema.String)),
   from: Schema.optionalKey(Schema.String),

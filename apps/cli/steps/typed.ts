@@ -1,5 +1,5 @@
 /**
- * The steps by name, for pipelines in TypeScript (`TypedPipeline.make` of `@espalier/pipeline`). Those of
+ * The steps by name, for pipelines in TypeScript (`Pipeline.make` of `@espalier/pipeline`). Those of
  * methods are lists by their `use`: {@link pruneSteps}, {@link quantizeSteps}.
  */
 export { modelExport } from "./export.ts"

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { TypedPipeline } from "@espalier/pipeline"
+import { Pipeline } from "@espalier/pipeline"
 import { Steps } from "../mod.ts"
 
 describe("Steps", () => {
   it("are wired as their types say", () => {
-    const { steps } = TypedPipeline.make("measure", (add) => {
+    const { steps } = Pipeline.make("measure", (add) => {
       const { model } = add("model", Steps.modelLoad, { path: "m" })
       const { text } = add("text", Steps.textLoad, { path: "t.jsonl", take: 4 })
       const measured = add("measured", Steps.modelPerplexity, { model, text, window: 64 })

@@ -2,20 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Device } from "@espalier/tensor"
 import { DeviceArray, HostArray, Interpreter, Program, Spec, Tensor } from "@espalier/tensor"
 import { layer as wasmLayer } from "@espalier/wasm"
+import { type Rows, correlatedTokens, differenceOf, draw } from "@espalier/testing"
 import type { Layer } from "effect"
 import { Effect, Schema } from "effect"
-import type { PlainRule, Rows } from "../testing/layers.ts"
-import {
-  correlatedTokens,
-  differenceOf,
-  draw,
-  plainFactor,
-  plainHessian,
-  plainSweep,
-  toHost,
-  toRows,
-  turned,
-} from "../testing/layers.ts"
+import type { PlainRule } from "../testing/layers.ts"
+import { plainFactor, plainHessian, plainSweep, toHost, toRows, turned } from "../testing/layers.ts"
 import type { GroupRule } from "./column_block.ts"
 import { sweepBlock } from "./column_block.ts"
 

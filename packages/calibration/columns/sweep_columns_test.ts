@@ -1,13 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Device, Interpreter, Matrix, Tensor } from "@espalier/tensor"
 import { layer as wasmLayer } from "@espalier/wasm"
+import { type Rows, correlatedTokens, differenceOf, draw } from "@espalier/testing"
 import { Effect } from "effect"
 import { makePrograms } from "../programs.ts"
-import type { Rows } from "../testing/layers.ts"
 import {
-  correlatedTokens,
-  differenceOf,
-  draw,
   plainFactor,
   plainHessian,
   plainSweep,

@@ -1,27 +1,6 @@
 import { HostArray, Matrix } from "@espalier/tensor"
+import type { Rows } from "@espalier/testing"
 import type { Hessian } from "../hessian.ts"
-
-/** Rows of numbers. */
-export type Rows = ReadonlyArray<ReadonlyArray<number>>
-
-/** Deterministic numbers in [-1, 1) that `f32` holds, [rows, columns]. */
-export const draw = (rows: number, columns: number, seed: number): Array<Array<number>> => {
-  let state = seed >>> 0
-  return Array.from({ length: rows }, () =>
-    Array.from({ length: columns }, () => {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-      return Math.fround(state / 2 ** 31 - 1)
-    }),
-  )
-}
-
-/** Tokens whose inputs depend on their neighbours and on each other, of sizes between 0.3 and 3. */
-export const correlatedTokens = (count: number, inputs: number, seed: number): Rows => {
-  const size = (j: number) => 10 ** (((7 * j) % 5) / 4 - 0.5)
-  return draw(count, inputs + 1, seed).map((z) =>
-    z.slice(1).map((own, j) => Math.fround(size(j) * (own + 0.6 * z[j] + 0.3 * z[0]))),
-  )
-}
 
 /** Σ x xᵀ of tokens, [tokens, inputs], by plain loops. */
 export const plainHessian = (tokens: Rows): Array<Array<number>> => {
@@ -66,18 +45,6 @@ export const squaredError = (weight: Rows, target: Rows, hessian: Rows): number 
       for (const [j, b] of left.entries()) sum += a * b * hessian[i][j]
   }
   return sum
-}
-
-/** The largest difference of two matrices, beside the largest number in the second. */
-export const differenceOf = (found: Rows, expected: Rows): number => {
-  let [difference, largest] = [0, 0]
-  for (const [i, row] of expected.entries()) {
-    for (const [j, value] of row.entries()) {
-      difference = Math.max(difference, Math.abs(found[i][j] - value))
-      largest = Math.max(largest, Math.abs(value))
-    }
-  }
-  return largest === 0 ? difference : difference / largest
 }
 
 /** What the sweep of one weight [outputs, inputs] is told. */

@@ -1,11 +1,5 @@
 import { NodeServices } from "@effect/platform-node"
-import {
-  loadPipeline,
-  runPipeline,
-  type RunEvent,
-  type RunOptions,
-  Store,
-} from "@espalier/pipeline"
+import { loadPipeline, runPipeline, type RunEvent, type RunOptions } from "@espalier/pipeline"
 import { startPostgres } from "@espalier/postgres"
 import { Effect, Layer, Redacted } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
@@ -15,6 +9,7 @@ import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { clusterExecutor } from "../mod.ts"
 import { steps, testDevice } from "./steps.ts"
+import { testStore } from "./store.ts"
 
 const main = fileURLToPath(new URL("worker.ts", import.meta.url))
 
@@ -39,16 +34,17 @@ interface WorkerSettings {
   readonly fingerprint?: string
   readonly store?: string
   readonly concurrency?: number
+  readonly remote?: string
 }
 
 const startWorker = (
   url: string,
   log: string,
-  { store, fingerprint, concurrency }: Required<WorkerSettings>,
+  { store, fingerprint, concurrency, remote }: Required<WorkerSettings>,
 ): TestWorker => {
   const child = spawn(
     process.execPath,
-    ["--conditions=@espalier/source", main, `${concurrency}`, store, fingerprint],
+    ["--conditions=@espalier/source", main, `${concurrency}`, store, fingerprint, remote],
     { env: { ...process.env, ESPALIER_DATABASE: url, ESPALIER_TEST_LOG: log } },
   )
   const told: Array<Told> = []
@@ -106,12 +102,21 @@ export const makeCluster = async () => {
     options: Partial<RunOptions> & {
       readonly where: "here" | "cluster"
       readonly store?: string
+      readonly remote?: string
       readonly events?: Array<RunEvent>
       readonly url?: string
       readonly signal?: AbortSignal
     },
   ) => {
-    const { where, store = "store", events, url = postgres.url, signal, ...others } = options
+    const {
+      where,
+      store = "store",
+      remote,
+      events,
+      url = postgres.url,
+      signal,
+      ...others
+    } = options
     write("pipeline.yaml", text)
     const executor =
       where === "here" ? Layer.empty : clusterExecutor({ database: Redacted.make(url) })
@@ -124,7 +129,7 @@ export const makeCluster = async () => {
         ...others,
       })
     }).pipe(
-      Effect.provide(Layer.mergeAll(executor, Store.layer(at(store)), testDevice())),
+      Effect.provide(Layer.mergeAll(executor, testStore(at(store), remote), testDevice())),
       Effect.provide(NodeServices.layer),
       (effect) => Effect.runPromise(effect, signal === undefined ? {} : { signal }),
     )
@@ -155,8 +160,8 @@ export const makeCluster = async () => {
           return { at: Number(time), worker: Number(worker), process: Number(child), id }
         }),
     startWorker: async (settings: WorkerSettings = {}) => {
-      const { fingerprint = "test", store = "store", concurrency = 1 } = settings
-      const all = { fingerprint, store: at(store), concurrency }
+      const { fingerprint = "test", store = "store", concurrency = 1, remote = "" } = settings
+      const all = { fingerprint, store: at(store), concurrency, remote }
       const worker = startWorker(postgres.url, at("log"), all)
       workers.push(worker)
       await worker.until(({ event }) => event._tag === "Ready")

@@ -1,15 +1,15 @@
-// Does steps for a worker: `node host.ts STORE FINGERPRINT`.
+// Does steps for a worker: `node host.ts STORE FINGERPRINT [REMOTE]`.
 import { NodeServices } from "@effect/platform-node"
-import { Store } from "@espalier/pipeline"
 import { Effect, Layer } from "effect"
 import { hostSteps, runStepHost } from "../mod.ts"
 import { steps, testDevice } from "./steps.ts"
+import { testStore } from "./store.ts"
 
-const [store, fingerprint] = process.argv.slice(2)
+const [store, fingerprint, remote] = process.argv.slice(2)
 
 await runStepHost(
   hostSteps({ steps, packages: {} }).pipe(
-    Effect.provide(Layer.merge(Store.layer(store), testDevice(fingerprint))),
+    Effect.provide(Layer.merge(testStore(store, remote), testDevice(fingerprint))),
     Effect.provide(NodeServices.layer),
   ),
 )

@@ -1,7 +1,7 @@
 import { appendFileSync } from "node:fs"
 import { ArtifactType, PipelineDevice, Step } from "@espalier/pipeline"
-import { Notices, Progress } from "@espalier/runtime"
-import { Effect, FileSystem, Layer, Schema } from "effect"
+import { Checkpoint, Notices, Progress } from "@espalier/runtime"
+import { Effect, FileSystem, Layer, Option, Schema } from "effect"
 
 /** A device that computes nothing. */
 export const testDevice = (fingerprint = "test") =>
@@ -87,6 +87,29 @@ const read = Step.define({
     }),
 })
 
+const count = Step.define({
+  use: "test/count",
+  description: "Counts, and remembers how far it is.",
+  version: 1,
+  module: import.meta.url,
+  config: Schema.Struct({ end: Schema.Int, milliseconds: Schema.Int }),
+  operational: ["milliseconds"],
+  inputs: { before: { type: Text, optional: true } },
+  outputs: { text: Text },
+  run: ({ id, config, inputs }) =>
+    Effect.gen(function* () {
+      yield* noteDown(id)
+      const saved = yield* Checkpoint.load("count")
+      const first = Option.match(saved, { onNone: () => 0, onSome: ({ n }) => n[0] })
+      for (let n = first; n < config.end; n++) {
+        yield* Effect.sleep(config.milliseconds)
+        yield* Checkpoint.save("count", { n: Uint8Array.of(n + 1) })
+      }
+      const text = `${inputs.before ?? ""}${"x".repeat(config.end)}`
+      return { outputs: { text }, metrics: { first } }
+    }),
+})
+
 const fail = Step.define({
   use: "test/fail",
   description: "Fails, as a user's mistake, a bug or a crash.",
@@ -102,4 +125,4 @@ const fail = Step.define({
     }),
 })
 
-export const steps = [work, read, fail]
+export const steps = [work, read, count, fail]

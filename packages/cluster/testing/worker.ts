@@ -1,4 +1,4 @@
-// A worker: `node worker.ts CONCURRENCY STORE FINGERPRINT`, the database in ESPALIER_DATABASE. Says
+// A worker: `node worker.ts CONCURRENCY STORE FINGERPRINT [REMOTE]`, the database in ESPALIER_DATABASE. Says
 // each event on a line of its own.
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Redacted } from "effect"

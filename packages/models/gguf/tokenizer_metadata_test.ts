@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import { hasData, needsData } from "@espalier/testing"
 import { Result } from "effect"
 import { makeLlama2cTokenizer } from "../llama2c_tokenizer.ts"
-import { hasData, needsData } from "../testing/data.ts"
 import { readStoriesTokenizer } from "../testing/stories.ts"
 import {
   fileBytes,

@@ -2,12 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { makeTrainStep, Optimizers, Schedules } from "@espalier/nn"
 import type { Device, HostArray } from "@espalier/tensor"
 import { DeviceArray, Program, Spec, Tensor, Tree } from "@espalier/tensor"
+import { hasData, needsData, readData } from "@espalier/testing"
 import type { Layer } from "effect"
 import { Effect } from "effect"
 import { forward } from "../causal_lm.ts"
 import type { LlamaParameters } from "../llama_parameters.ts"
 import { stackWindows, windowCrossEntropy } from "../perplexity.ts"
-import { hasData, needsData, readData } from "./data.ts"
 import { readStories } from "./stories.ts"
 
 /**

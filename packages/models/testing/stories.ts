@@ -1,11 +1,11 @@
 import { Result } from "effect"
+import { readData, readDocuments } from "@espalier/testing"
 import { decodeLlama2c } from "../llama2c.ts"
 import { decodeTokenizer } from "../tokenizer.ts"
 import type { Tokenizer } from "../tokenizer_interface.ts"
 import { makeLlama } from "../llama.ts"
 import type { Llama } from "../llama.ts"
 import { cutWindows, tokenStream } from "../text_windows.ts"
-import { readData, readDocuments } from "./data.ts"
 
 /** The real pre-trained model of the data folder, or its int8 export. */
 export const readStories = (file = "stories260K.bin"): Llama => {

@@ -1,5 +1,5 @@
+import { readData } from "@espalier/testing"
 import { encodeUtf8 } from "../bytes.ts"
-import { readData } from "./data.ts"
 
 /** A file of a tokenizer as the tests change it before they write it. */
 export type TokenizerFile = Readonly<Record<string, unknown>>

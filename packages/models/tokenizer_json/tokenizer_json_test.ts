@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Tokenizer as Reference } from "@huggingface/tokenizers"
+import { hasData, needsData, readData } from "@espalier/testing"
 import { Result, Schema } from "effect"
-import { hasData, needsData, readData } from "../testing/data.ts"
 import type { TokenizerFile } from "../testing/tokenizer_json.ts"
 import {
   fileBytes,

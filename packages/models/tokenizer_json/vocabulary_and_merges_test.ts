@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import { hasData, needsData, readData } from "@espalier/testing"
 import { Result, Schema } from "effect"
 import { encodeUtf8 } from "../bytes.ts"
-import { hasData, needsData, readData } from "../testing/data.ts"
 import { fileBytes, makeByteLevelFile } from "../testing/tokenizer_json.ts"
 import { decodeTokenizer } from "../tokenizer.ts"
 import { decodeVocabularyAndMerges } from "./vocabulary_and_merges.ts"

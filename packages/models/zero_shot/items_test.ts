@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import { hasData, needsData, readData } from "@espalier/testing"
 import { Result } from "effect"
 import { gunzipSync } from "node:zlib"
-import { hasData, needsData, readData } from "../testing/data.ts"
 import { withShots } from "./items.ts"
 import { readZeroShotItems, zeroShotTasks } from "./tasks.ts"
 

@@ -42,3 +42,6 @@ export const makeCheckpoints = (at: StoreFolder, lease: OwnLease) => {
     clear: (key: string) => at.guard("clear a checkpoint")(at.remove(folderOf(key))),
   }
 }
+
+/** See {@link makeCheckpoints}. */
+export type Checkpoints = ReturnType<typeof makeCheckpoints>

@@ -24,6 +24,10 @@ export const decodeEntry = (key: string, bytes: Uint8Array): Option.Option<Store
     Option.map((file) => file.entry),
   )
 
+/** An entry as it lies on disk. */
+export const encodeEntry = (entry: StoreEntry) =>
+  Effect.orDie(Schema.encodeEffect(EntryFile)({ sha256: sha256Json(entry), entry }))
+
 const miss: StoreLookup = { _tag: "Miss" }
 
 /** Finished steps under their key, and what they were made from last. */
@@ -31,9 +35,7 @@ export const makeEntries = (at: StoreFolder, lease: OwnLease, objects: Objects) 
   const put = Effect.fnUntraced(function* (entry: StoreEntry) {
     const contents = entryFiles(entry).map(([, file]) => file.sha256)
     yield* lease.use([entry.key, ...contents])
-    const hash = sha256Json(entry)
-    const text = yield* Effect.orDie(Schema.encodeEffect(EntryFile)({ sha256: hash, entry }))
-    yield* at.write(at.fanOut("entries", entry.key), text)
+    yield* at.write(at.fanOut("entries", entry.key), yield* encodeEntry(entry))
   }, at.guard("keep a result"))
 
   const lookup = Effect.fnUntraced(function* (key: string) {

@@ -125,7 +125,7 @@ export const makeObjects = (at: StoreFolder, lease: OwnLease) => {
       (draft) => Effect.ignore(fileSystem.remove(draft, { force: true })),
     )
 
-  return { verify, adopt, putFiles, putFile, readFiles, copyTo }
+  return { locate: objectOf, verify, adopt, putFiles, putFile, readFiles, copyTo }
 }
 
 /** See {@link makeObjects}. */

@@ -1,10 +1,17 @@
 import { Effect, FileSystem, Layer, Path } from "effect"
-import { loadPipeline, planPipeline, runPipeline, type RunOptions, Store } from "../mod.ts"
+import {
+  loadPipeline,
+  planPipeline,
+  type Remote,
+  runPipeline,
+  type RunOptions,
+  Store,
+} from "../mod.ts"
 import { testDevice } from "./device.ts"
 import { steps } from "./steps.ts"
 
-/** A temporary folder with a store, and short ways to run pipeline texts in it. */
-export const makeWorkplace = Effect.gen(function* () {
+/** The same with a remote behind the store. */
+export const makeWorkplaceWith = Effect.fnUntraced(function* (remote?: Remote) {
   const fileSystem = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const folder = yield* fileSystem.makeTempDirectoryScoped({ prefix: "espalier-" })
@@ -20,8 +27,13 @@ export const makeWorkplace = Effect.gen(function* () {
       write("pipeline.yaml", text),
       Effect.suspend(() => loadPipeline(at("pipeline.yaml"), { steps, set })),
     )
-  const layer = (fingerprint?: string) =>
-    Layer.mergeAll(Store.layer(at("store")), testDevice(fingerprint))
+  const layer = (fingerprint?: string, onlyLook = false) => {
+    const store =
+      remote === undefined
+        ? Store.layer(at("store"))
+        : Store.layerWithRemote(at("store"), { remote, onlyLook })
+    return Layer.mergeAll(Layer.orDie(store), testDevice(fingerprint))
+  }
   const run = (
     text: string,
     options: Partial<RunOptions> & { set?: ReadonlyArray<string>; device?: string } = {},
@@ -39,7 +51,7 @@ export const makeWorkplace = Effect.gen(function* () {
   ) =>
     Effect.flatMap(load(text, options.set), (pipeline) =>
       planPipeline(pipeline, { packages: options.packages ?? {} }),
-    ).pipe(Effect.provide(layer(options.device)))
+    ).pipe(Effect.provide(layer(options.device, true)))
   /** Every file below a folder of the store. */
   const stored = (kind: string) =>
     fileSystem.readDirectory(at("store", kind), { recursive: true }).pipe(
@@ -52,6 +64,9 @@ export const makeWorkplace = Effect.gen(function* () {
     )
   return { folder, at, write, load, run, plan, stored, fileSystem, layer }
 })
+
+/** A temporary folder with a store, and short ways to run pipeline texts in it. */
+export const makeWorkplace = makeWorkplaceWith()
 
 /** The statuses of a record by step. */
 export const statuses = (record: {

@@ -17,16 +17,3 @@ export const evaluate = (
 /** A constant matrix of a trace. */
 export const matrix = (rows: ReadonlyArray<ReadonlyArray<number>>): Tensor.Tensor =>
   Tensor.fromHost(HostArray.make([rows.length, rows[0].length], rows.flat()))
-
-/** The rows of a row-major array. */
-export const rowsOf = <A>(values: ReadonlyArray<A>, width: number): Array<ReadonlyArray<A>> =>
-  Array.from({ length: values.length / width }, (_, i) => values.slice(i * width, (i + 1) * width))
-
-/** Deterministic numbers in [-1, 1). */
-export const makeNumbers = (seed: number): (() => number) => {
-  let state = seed >>> 0
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state / 2 ** 31 - 1
-  }
-}

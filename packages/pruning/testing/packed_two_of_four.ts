@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Device } from "@espalier/tensor"
 import { Grad, HostArray, Program, Spec, Tensor } from "@espalier/tensor"
+import { draw } from "@espalier/testing"
 import type { Layer } from "effect"
 import { Effect, Result } from "effect"
 import { packTwoOfFour, twoOfFourLinear } from "../packed_two_of_four.ts"
-import { draw } from "./layers.ts"
 
 /** Random weights with 0, 1 or 2 of every four inputs. */
 export const drawTwoOfFour = (

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Device, Tensor as T } from "@espalier/tensor"
 import { Grad, HostArray, Program, Spec, Tensor } from "@espalier/tensor"
+import { makeNumbers } from "@espalier/testing"
 import type { Layer } from "effect"
 import { Effect } from "effect"
 import { packWeight, quantizedLinear } from "../packed_linear/packed_linear.ts"
@@ -8,7 +9,6 @@ import type { QuantizedWeight } from "../quantized_weight.ts"
 import { dequantize } from "../quantized_weight.ts"
 import type { Scheme } from "../scheme.ts"
 import { groupCount, levelsOf } from "../scheme.ts"
-import { makeNumbers } from "./layers.ts"
 
 /** Random codes; scales are about as large as the codes make the weights of one size. */
 export const drawQuantized = (

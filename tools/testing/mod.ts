@@ -1,0 +1,17 @@
+export {
+  dataFolder,
+  hasData,
+  needsData,
+  readData,
+  readDocuments,
+  withoutData,
+} from "./data_folder.ts"
+export {
+  correlatedTokens,
+  differenceOf,
+  draw,
+  makeNumbers,
+  type Rows,
+  rowsOf,
+  separateTokens,
+} from "./numbers.ts"
