@@ -7,6 +7,7 @@ import type { BlockParameters, BlockStore } from "./block_store.ts"
 import { CalibrationMissing, checkParameters } from "./errors.ts"
 import { hessianOfInputs } from "./hessian.ts"
 import { layerError } from "./layer_error.ts"
+import { type BlockReports, type LinearReport, loadReports, saveReports } from "./linear_report.ts"
 import type { LayerInputs, MethodError } from "./layer_inputs.ts"
 import { readLayerInputs } from "./layer_inputs.ts"
 import type { Programs } from "./programs.ts"
@@ -71,14 +72,6 @@ export interface ChangeOptions<A> {
   readonly batch?: number
   /** Measures what each layer loses; false. Needs the Hessian of its inputs. */
   readonly layerErrors?: boolean
-}
-
-/** What calibration adds to the report of a linear. */
-export interface LinearReport {
-  /** ‖(W − W₀) X‖² / ‖W₀ X‖² over the calibration text, where it was measured. */
-  readonly error?: number
-  /** Inputs that no token of the calibration text reached. */
-  readonly deadInputs?: number
 }
 
 /** What a visit of one block needs to know besides the block. */
@@ -164,7 +157,7 @@ const changeBlock = Effect.fnUntraced(function* <A, F, E, R>(
     for (const group of given.inputs) yield* changeGroup(job, given, group, made)
   }
   const { found, reports, known } = made
-  if (method.refine === undefined) return { found, reports: [...reports.values()] }
+  if (method.refine === undefined) return { found, reports }
   const { block, batches } = visit
   const dense = yield* visit.parameters()
   const problem = { block, dense, changed: found, batches, programs }
@@ -178,8 +171,20 @@ const changeBlock = Effect.fnUntraced(function* <A, F, E, R>(
         : { error: yield* layerError(programs, refined[name], dense[name], yield* onDevice) }
     reports.set(linear, { ...before, ...describe(linear, refined[name]), ...error })
   }
-  return { found: refined, reports: [...reports.values()] }
+  return { found: refined, reports }
 }, Effect.scoped)
+
+/** What of the reports of one block has to be kept; the rest can be seen in its weights. */
+const keptOf = (reports: ReadonlyMap<NamedLinear, LinearReport>): BlockReports =>
+  Object.fromEntries(
+    [...reports].map(([{ name }, { error, deadInputs }]) => [
+      name,
+      {
+        ...(error === undefined ? {} : { error }),
+        ...(deadInputs === undefined ? {} : { deadInputs }),
+      },
+    ]),
+  )
 
 /**
  * Changes every linear of every block of a model in a {@link BlockStore}, one block at a time, from and
@@ -205,15 +210,28 @@ export const changeLinears = Effect.fn("changeLinears")(function* <A extends obj
   }
   const programs = yield* makePrograms
   const reports: Array<A & LinearReport> = []
+  const before = store.done === 0 ? [] : yield* loadReports(method.name)
+  const kept = Array.from({ length: store.done }, (_, index) => before[index] ?? {})
   for (const block of model.blocks.slice(0, store.done)) {
     const own = yield* store.changed(block)
-    reports.push(...block.linears.map((linear) => describe(linear, own[linear.name])))
+    const known = kept[block.index]
+    const order = Object.keys(known)
+    const linears = block.linears.toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
+    reports.push(
+      ...linears.map((linear) => ({
+        ...describe(linear, own[linear.name]),
+        ...known[linear.name],
+      })),
+    )
   }
   const layerErrors = options.layerErrors === true && windows.length > 0
   const job = { method, programs, describe, layerErrors }
   const visit = (seen: BlockVisit<E, R>) =>
-    Effect.map(changeBlock(job, seen), (made) => {
-      reports.push(...made.reports)
+    Effect.gen(function* () {
+      const made = yield* changeBlock(job, seen)
+      reports.push(...made.reports.values())
+      kept.push(keptOf(made.reports))
+      yield* saveReports(method.name, kept)
       return made.found
     })
   if (windows.length > 0) {

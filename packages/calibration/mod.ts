@@ -7,14 +7,9 @@
 export { makeMemoryStore } from "./block_store.ts"
 export type { BlockParameters, BlockStore } from "./block_store.ts"
 export { changeLinears } from "./change_linears.ts"
-export type {
-  BlockProblem,
-  ChangeOptions,
-  LinearMethod,
-  LinearProblem,
-  LinearReport,
-} from "./change_linears.ts"
+export type { BlockProblem, ChangeOptions, LinearMethod, LinearProblem } from "./change_linears.ts"
 export { makeCheckpointStore } from "./checkpoint_store.ts"
+export { clearReports, type LinearReport } from "./linear_report.ts"
 export {
   CalibrationMissing,
   checkActivations,

@@ -1,5 +1,5 @@
 import type { BlockStore, CalibrationMissing, LinearMethod, WalkError } from "@espalier/calibration"
-import { changeLinears, makeMemoryStore } from "@espalier/calibration"
+import { changeLinears, clearReports, makeMemoryStore } from "@espalier/calibration"
 import type { CausalLM, NamedLinear } from "@espalier/models"
 import type { Device } from "@espalier/tensor"
 import type { Scope } from "effect"
@@ -99,5 +99,6 @@ export const prune = Effect.fn("prune")(function* (
   const { store, result, finish } = yield* makeMemoryStore(model, pruner.name)
   const reports = yield* pruneStore(model, store, pruner, options)
   yield* finish
+  yield* clearReports(pruner.name)
   return summarize(result(), reports)
 })

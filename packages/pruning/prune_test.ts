@@ -33,7 +33,7 @@ const pruners = [
   sds({ start: sparseGpt(), steps: 10 }),
 ]
 const pruneTo = (model: CausalLM, pruner: Pruner, sparsity: number | string) => {
-  const calibration = pruner.name === "magnitude" ? {} : { windows }
+  const calibration = pruner.name === "magnitude" ? {} : { windows, layerErrors: true }
   return prune(model, pruner, { sparsity: parseSparsity(sparsity), ...calibration })
 }
 
@@ -141,6 +141,7 @@ for (const pruner of pruners) {
         }
         const resumed = yield* pruneTo(tinyLlama(), watched, "2:4").pipe(kept)
         assert.deepStrictEqual(leavesOf(resumed.model), leavesOf(unbroken.model))
+        assert.deepStrictEqual(resumed.layers, unbroken.layers)
         assert.isTrue(visited.every((path) => path.startsWith("blocks.1.")))
       }).pipe(Effect.provide(wasm)),
     )

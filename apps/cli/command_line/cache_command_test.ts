@@ -34,8 +34,7 @@ const afterTwoRuns = (test: (place: Place) => Promise<void>) => async () => {
     await test({
       ...folder,
       runs: () => {
-        const written = (run: string) => statSync(folder.at("store/runs", run)).mtimeMs
-        return readdirSync(folder.at("store/runs")).toSorted((a, b) => written(a) - written(b))
+        return readdirSync(folder.at("store/runs")).toSorted()
       },
       cache: (...args) => folder.espalier(["cache", ...args]),
     })
