@@ -1,3 +1,4 @@
+import type { ReportDocument } from "./document.ts"
 import { html, trusted } from "./html.ts"
 import { renderBlocks } from "./html_blocks.ts"
 import { type ReportOptions, reportDocument } from "./report_document.ts"
@@ -31,7 +32,24 @@ const mark = trusted(
  * ```
  */
 export const renderHtml = (runs: ReadonlyArray<ReportRun>, options: ReportOptions = {}): string => {
-  const { title, description, head, sections } = reportDocument(runs, options)
+  const origin = runs.length === 1 ? "the record of the run" : "the records of the runs"
+  return renderDocumentHtml(reportDocument(runs, options), origin)
+}
+
+/**
+ * Any report as one HTML file, under the same rules as {@link renderHtml}. `origin` says at its foot what
+ * it was made from.
+ *
+ * @example
+ * ```ts
+ * import { renderDocumentHtml } from "@espalier/report"
+ *
+ * const document = { title: "Days", description: undefined, head: [], sections: [] }
+ * console.log(renderDocumentHtml(document, "a calendar").includes("<h1>Days</h1>")) // true
+ * ```
+ */
+export const renderDocumentHtml = (document: ReportDocument, origin: string): string => {
+  const { title, description, head, sections } = document
   const links = sections.map(({ id, title }) => html`<li><a href="#${id}">${title}</a></li>`)
   const bodies = sections.map(
     ({ id, title, blocks }) =>
@@ -72,9 +90,7 @@ export const renderHtml = (runs: ReadonlyArray<ReportRun>, options: ReportOption
         </nav>
         <main>${bodies}</main>
         <footer>
-          Made by Espalier from the
-          ${runs.length === 1 ? "record of the run" : "records of the runs"}. Nothing in this file
-          is loaded from elsewhere.
+          Made by Espalier from ${origin}. Nothing in this file is loaded from elsewhere.
         </footer>
       </body>
     </html> `

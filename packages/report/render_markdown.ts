@@ -1,4 +1,4 @@
-import type { Block, Cell, Table } from "./document.ts"
+import type { Block, Cell, ReportDocument, Table } from "./document.ts"
 import { codeBlock, escapeMarkdown, inlineCode } from "./markdown_text.ts"
 import { mermaidGraph } from "./mermaid.ts"
 import { escapeHtml } from "./html.ts"
@@ -90,8 +90,21 @@ const renderBlocks = (blocks: ReadonlyArray<Block>): string =>
 export const renderMarkdown = (
   runs: ReadonlyArray<ReportRun>,
   options: ReportOptions = {},
-): string => {
-  const { title, description, head, sections } = reportDocument(runs, options)
+): string => renderDocumentMarkdown(reportDocument(runs, options))
+
+/**
+ * Any report as Markdown, under the same rules as {@link renderMarkdown}.
+ *
+ * @example
+ * ```ts
+ * import { renderDocumentMarkdown } from "@espalier/report"
+ *
+ * const document = { title: "Days", description: "None.", head: [], sections: [] }
+ * console.log(renderDocumentMarkdown(document).split("\n")[0]) // # Days
+ * ```
+ */
+export const renderDocumentMarkdown = (document: ReportDocument): string => {
+  const { title, description, head, sections } = document
   const parts = [
     `# ${escapeMarkdown(title)}`,
     ...(description === undefined ? [] : [escapeMarkdown(description)]),

@@ -8,11 +8,12 @@ const link = /\[`(\w+)`\]\(([^)#]+\.ts)(?:#L(\d+))?\)/g
 /** Near enough to land on the definition: not every edit above it moves every link. */
 const nearby = 20
 
-/** The line on which a name is defined at the top of a file, from 1. */
-const lineOf = (text: string, name: string): number | undefined => {
-  const definition = new RegExp(`^(?:export )?(?:const|class|interface|type) ${name}\\b`)
-  const at = text.split("\n").findIndex((line) => definition.test(line))
-  return at < 0 ? undefined : at + 1
+/** The lines on which a name is defined, from 1: at the top of a file, or as a part of something there. */
+const linesOf = (text: string, name: string): ReadonlyArray<number> => {
+  const definition = new RegExp(
+    `^\\s*(?:export )?(?:(?:const|class|interface|type) ${name}\\b|${name}(?:<.*>)?[:(])`,
+  )
+  return text.split("\n").flatMap((line, index) => (definition.test(line) ? [index + 1] : []))
 }
 
 const whyNot = (
@@ -22,11 +23,10 @@ const whyNot = (
   line: string | undefined,
 ): string | undefined => {
   if (!repository.has(target)) return `there is no ${target}`
-  const found = lineOf(repository.read(target), name)
-  if (found === undefined) return `${target} defines no ${name} at its top`
-  if (line === undefined || Math.abs(Number(line) - found) > nearby)
-    return `${name} is at ${target}#L${found}`
-  return undefined
+  const found = linesOf(repository.read(target), name)
+  if (found.length === 0) return `${target} defines no ${name}`
+  const isNear = found.some((at) => Math.abs(Number(line) - at) <= nearby)
+  return isNear ? undefined : `${name} is at ${target}#L${found[0]}`
 }
 
 const checkPaper = (repository: Repository, file: string): ReadonlyArray<Problem> =>

@@ -1,6 +1,6 @@
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import type { GarbageReport, StoreUsage } from "@espalier/pipeline"
-import { cpSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs"
+import { cpSync, existsSync, readdirSync, readFileSync } from "node:fs"
 import { assertFriendly, makeFolder } from "../testing/espalier.ts"
 
 type Place = ReturnType<typeof makeFolder> & {
@@ -33,9 +33,7 @@ const afterTwoRuns = (test: (place: Place) => Promise<void>) => async () => {
     cpSync((await template).at(), folder.at(), { recursive: true, preserveTimestamps: true })
     await test({
       ...folder,
-      runs: () => {
-        return readdirSync(folder.at("store/runs")).toSorted()
-      },
+      runs: () => readdirSync(folder.at("store/runs")).toSorted(),
       cache: (...args) => folder.espalier(["cache", ...args]),
     })
   } finally {

@@ -2,6 +2,7 @@ import type { Step } from "@espalier/pipeline"
 import type { Device } from "@espalier/tensor"
 import type { Platform } from "../command_line/application.ts"
 import { modelExport } from "./export.ts"
+import { fmdSteps } from "./fmd.ts"
 import { modelFineTune } from "./fine_tune.ts"
 import { modelLoad, modelPerplexity } from "./model.ts"
 import { pruneSteps } from "./prune.ts"
@@ -12,6 +13,7 @@ import { textStories, textStoryFloor } from "./stories.ts"
 import { textGenerate } from "./generate.ts"
 import { textJoin } from "./join.ts"
 import { textLoad } from "./text.ts"
+import { tradeBacktest } from "./trade.ts"
 import { modelTrain } from "./train.ts"
 import { modelZeroShot } from "./zero_shot.ts"
 
@@ -31,6 +33,8 @@ export const steps: ReadonlyArray<Step<Device | Platform>> = [
   ...quantizeSteps,
   modelSelect,
   modelExport,
+  tradeBacktest,
+  ...fmdSteps,
   reportSpread,
   reportTable,
 ]

@@ -1,8 +1,9 @@
 /**
  * The steps by name, for pipelines in TypeScript (`Pipeline.make` of `@espalier/pipeline`). Those of
- * methods are lists by their `use`: {@link pruneSteps}, {@link quantizeSteps}.
+ * methods are lists by their `use`: {@link pruneSteps}, {@link quantizeSteps}, {@link fmdSteps}.
  */
 export { modelExport } from "./export.ts"
+export { fmdSteps } from "./fmd.ts"
 export { modelFineTune } from "./fine_tune.ts"
 export { textGenerate } from "./generate.ts"
 export { textJoin } from "./join.ts"
@@ -15,3 +16,4 @@ export { textStories, textStoryFloor } from "./stories.ts"
 export { textLoad } from "./text.ts"
 export { modelTrain } from "./train.ts"
 export { modelZeroShot } from "./zero_shot.ts"
+export { tradeBacktest } from "./trade.ts"

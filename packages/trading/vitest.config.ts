@@ -1,0 +1,3 @@
+import { espalierVitest } from "../../vitest.shared.ts"
+
+export default espalierVitest()
