@@ -8,7 +8,9 @@ export const espalierVitest = () =>
     test: {
       include: ["**/*_test.ts"],
       exclude: ["**/node_modules/**", "**/dist/**"],
-      testTimeout: 60_000,
+      // Generous, as servers start slowly on a machine with other work to do.
+      testTimeout: 120_000,
+      hookTimeout: 120_000,
       execArgv: ["--conditions=@espalier/source"],
     },
   })

@@ -40,26 +40,44 @@ const checks = [
   "packed",
 ]
 
-/** Adds up vitest's closing lines, which the task cache keeps beside each package. */
-const countTests = () => {
+/** The output of every package's tests, which the task cache keeps beside each. */
+const testLogs = () =>
+  ["packages", "apps", "tools"]
+    .flatMap((group) => readdirSync(join(root, group)).map((name) => `${group}/${name}`))
+    .map((folder) => ({ folder, file: join(root, folder, ".turbo", "turbo-test.log") }))
+    .filter(({ file }) => existsSync(file))
+    .map(({ folder, file }) => ({
+      folder,
+      lines: stripVTControlCharacters(readFileSync(file, "utf8")).split("\n"),
+    }))
+
+/** Adds up vitest's closing lines. */
+const countTests = (logs) => {
   const counts = { passed: 0, failed: 0, skipped: 0 }
-  for (const group of ["packages", "apps", "tools"])
-    for (const name of readdirSync(join(root, group))) {
-      const log = join(root, group, name, ".turbo", "turbo-test.log")
-      if (!existsSync(log)) continue
-      const line = stripVTControlCharacters(readFileSync(log, "utf8"))
-        .split("\n")
-        .findLast((text) => /^\s*(?:\S+:test: )?\s*Tests {2}/.test(text))
-      for (const outcome of Object.keys(counts))
-        counts[outcome] += Number(line?.match(new RegExp(`(\\d+) ${outcome}`))?.[1] ?? 0)
-    }
+  for (const { lines } of logs) {
+    const line = lines.findLast((text) => /^\s*(?:\S+:test: )?\s*Tests {2}/.test(text))
+    for (const outcome of Object.keys(counts))
+      counts[outcome] += Number(line?.match(new RegExp(`(\\d+) ${outcome}`))?.[1] ?? 0)
+  }
   return counts
+}
+
+/** Says again what failed: it may have gone by long ago among what went well. */
+const repeatFailures = (logs) => {
+  for (const { folder, lines } of logs) {
+    const start = lines.findIndex((text) =>
+      /⎯ Failed (?:Tests|Suites) \d+ ⎯|⎯ Unhandled/.test(text),
+    )
+    if (start >= 0) console.log([`\n${folder}:`, ...lines.slice(start)].join("\n"))
+  }
 }
 
 const built = await turbo("build")
 const status = built === 0 ? await turbo(...checks) : built
 if (built === 0) {
-  const { passed, failed, skipped } = countTests()
+  const logs = testLogs()
+  repeatFailures(logs)
+  const { passed, failed, skipped } = countTests(logs)
   console.log(`tests: ${passed} passed, ${failed} failed, ${skipped} skipped`)
 }
 console.log(status === 0 ? "every check passed" : "some checks failed: their output is above")

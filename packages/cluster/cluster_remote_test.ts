@@ -1,7 +1,6 @@
 import { afterAll, assert, beforeAll, describe, it, vi } from "@effect/vitest"
 import { type Ceph, hasCeph, startCeph } from "@espalier/ceph"
 import { hasPostgres } from "@espalier/postgres"
-import { setTimeout as sleep } from "node:timers/promises"
 import { makeCluster, type TestWorker, type Told } from "./testing/cluster.ts"
 
 const remote = "s3://bucket/cluster"
@@ -39,8 +38,8 @@ steps:
   file: { use: test/read, path: input/a.txt }
   folder: { use: test/read, path: input/deep }
   first: { use: test/work, text: x, before: $file }
-  second: { use: test/work, text: y, before: $first, milliseconds: 200 }
-  third: { use: test/work, text: z, before: $folder, milliseconds: 200 }
+  second: { use: test/work, text: y, before: $first }
+  third: { use: test/work, text: z, before: $folder }
 `
     const record = await cluster.run(text, { where: "cluster", store: "run", remote })
     for (const [id, { status }] of Object.entries(record.steps)) {
@@ -65,17 +64,18 @@ steps:
     const text = `name: killed
 steps:
   before: { use: test/work, text: w }
-  counted: { use: test/count, end: 12, milliseconds: 150, before: $before }
+  counted: { use: test/count, end: 12, gate: halfway, before: $before }
 `
     const running = cluster.run(text, { where: "cluster", store: "run", remote })
     const worker = await Promise.race(
       workers.map((each) => each.until(takes("counted")).then(() => each)),
     )
-    await sleep(900)
+    await cluster.untilBegun("counted-halfway")
     await worker.kill()
+    cluster.open("halfway")
     const record = await running
     assert.strictEqual(record.steps.counted.status, "done")
-    assert.isAbove(Number(record.steps.counted.metrics.first), 1)
+    assert.strictEqual(record.steps.counted.metrics.first, 6)
     const told = JSON.stringify([record, workers.map((each) => [each.told, each.errors()])])
     assert.notInclude(told, "geheimnis")
   })

@@ -1,14 +1,14 @@
 import { CalibrationMissing } from "@espalier/calibration"
 import type { CausalLM } from "@espalier/models"
 import { checkTokenizer } from "@espalier/models"
-import { findDataFolder, locateInputFile, unreadable } from "@espalier/pipeline"
+import { unreadable } from "@espalier/pipeline"
 import { Effect, FileSystem, Option, Path, Schema } from "effect"
 import { Argument, Flag } from "effect/cli"
 import { encodeModel } from "../artifacts/model.ts"
 import { readModel, readTokenizer } from "../steps/model_files.ts"
 import { readDocuments, selectDocuments } from "../steps/read_documents.ts"
 import { windowsOf } from "../steps/windows.ts"
-import { dataFolderOptions } from "./application.ts"
+import { locateFile } from "./locate_file.ts"
 import { commonFlags } from "./common_flags.ts"
 
 const Positive = Schema.Int.check(Schema.isGreaterThan(0))
@@ -68,20 +68,6 @@ export interface CalibrationChoices {
   readonly data: Option.Option<string>
 }
 
-const locate = Effect.fnUntraced(function* (
-  data: Option.Option<string>,
-  given: string,
-  flag: string,
-) {
-  return yield* locateInputFile({
-    given,
-    folder: process.cwd(),
-    dataFolder: yield* findDataFolder(dataFolderOptions(data)),
-    place: { file: `${flag} ${given}`, at: "" },
-    relativeTo: "the current folder",
-  })
-})
-
 /** Finds the files of the model. */
 export const locateModel = Effect.fnUntraced(function* ({
   model,
@@ -89,10 +75,10 @@ export const locateModel = Effect.fnUntraced(function* ({
   data,
 }: CalibrationChoices) {
   return {
-    file: yield* locate(data, model, "MODEL"),
+    file: yield* locateFile(model, "MODEL", data),
     tokenizerFile: Option.isNone(tokenizer)
       ? undefined
-      : yield* locate(data, tokenizer.value, "--tokenizer"),
+      : yield* locateFile(tokenizer.value, "--tokenizer", data),
   }
 })
 
@@ -131,7 +117,7 @@ export const readCalibration = Effect.fnUntraced(function* (
   }
   const { tokenizer, file } = yield* readTokenizer(folder, tokenizerFile)
   yield* Effect.fromResult(checkTokenizer(tokenizer, model.vocabularySize, file))
-  const path = yield* locate(choices.data, choices.calibration.value, "--calibration")
+  const path = yield* locateFile(choices.calibration.value, "--calibration", choices.data)
   const fileSystem = yield* FileSystem.FileSystem
   const content = yield* Effect.mapError(fileSystem.readFileString(path), unreadable(path))
   const field = Option.getOrUndefined(choices.field)

@@ -1,7 +1,7 @@
 import { scoreFiles } from "@espalier/misinformation"
 import { Effect } from "effect"
 import { Command, Flag } from "effect/cli"
-import { locateFile } from "../misinformation/input_files.ts"
+import { locateFile } from "./locate_file.ts"
 import { brokenFlag, dataFlag, jsonFlag } from "./fmd_flags.ts"
 import { formatNumber, formatTable } from "./table.ts"
 import { tellWork } from "./tell_work.ts"

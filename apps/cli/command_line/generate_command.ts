@@ -1,10 +1,9 @@
 import { encodeDocument, generate } from "@espalier/models"
-import { findDataFolder, locateInputFile } from "@espalier/pipeline"
 import { Clock, Effect, Option, Schema, Stream } from "effect"
 import { Command, Flag } from "effect/cli"
 import { deviceLayer } from "../device.ts"
 import { readModel } from "../steps/model_files.ts"
-import { dataFolderOptions } from "./application.ts"
+import { locateFile } from "./locate_file.ts"
 import { commonFlags } from "./common_flags.ts"
 import { writeError, writeOut } from "./terminal.ts"
 
@@ -50,30 +49,15 @@ const flags = {
   device: commonFlags.device,
 }
 
-/** The file that a flag names; the error names flag, file and likely neighbours. */
-const fileOf = Effect.fnUntraced(function* (
-  flag: string,
-  given: string,
-  data: Option.Option<string>,
-) {
-  return yield* locateInputFile({
-    given,
-    folder: process.cwd(),
-    dataFolder: yield* findDataFolder(dataFolderOptions(data)),
-    place: { file: `${flag} ${given}`, at: "" },
-    relativeTo: "the current folder",
-  })
-})
-
 /** `espalier generate`: continues a text, printing it as it comes. */
 export const generateCommand = Command.make(
   "generate",
   flags,
   Effect.fnUntraced(function* (options) {
-    const modelFile = yield* fileOf("--model", options.model, options.data)
+    const modelFile = yield* locateFile(options.model, "--model", options.data)
     const tokenizerFile = Option.isNone(options.tokenizer)
       ? undefined
-      : yield* fileOf("--tokenizer", options.tokenizer.value, options.data)
+      : yield* locateFile(options.tokenizer.value, "--tokenizer", options.data)
     const { model, tokenizer } = yield* readModel(modelFile, tokenizerFile)
     const prompt = encodeDocument(tokenizer, options.prompt)
     const decoder = tokenizer.decoder()

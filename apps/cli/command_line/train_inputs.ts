@@ -1,4 +1,4 @@
-import { findDataFolder, locateInputFile, unreadable } from "@espalier/pipeline"
+import { unreadable } from "@espalier/pipeline"
 import type { Device } from "@espalier/tensor"
 import type { Path } from "effect"
 import { Effect, FileSystem, Option } from "effect"
@@ -9,7 +9,7 @@ import { readDocuments, selectDocuments } from "../steps/read_documents.ts"
 import { refuseSizes } from "../steps/train.ts"
 import type { FreshModelError } from "../steps/train_model.ts"
 import { freshModel, newTokenizer } from "../steps/train_model.ts"
-import { dataFolderOptions } from "./application.ts"
+import { locateFile } from "./locate_file.ts"
 import type { TrainFlags } from "./train_flags.ts"
 
 /** The options that were given, without those that were not. */
@@ -20,20 +20,9 @@ export const given = <T extends Readonly<Record<string, Option.Option<unknown>>>
     ),
   ) as { readonly [K in keyof T]?: Option.Option.Value<T[K]> }
 
-/** The file that a flag names, found and checked. */
-const locate = Effect.fnUntraced(function* (flags: TrainFlags, file: string, flag: string) {
-  return yield* locateInputFile({
-    given: file,
-    folder: process.cwd(),
-    dataFolder: yield* findDataFolder(dataFolderOptions(flags.data)),
-    place: { file: `${flag} ${file}`, at: "" },
-    relativeTo: "the current folder",
-  })
-})
-
 const readText = Effect.fnUntraced(function* (flags: TrainFlags, name: string, flag: string) {
   const fileSystem = yield* FileSystem.FileSystem
-  const file = yield* locate(flags, name, flag)
+  const file = yield* locateFile(name, flag, flags.data)
   const content = yield* Effect.mapError(fileSystem.readFileString(file), unreadable(file))
   const { field, split } = given({ field: flags.field, split: flags.split })
   const all = yield* Effect.fromResult(readDocuments(file, content, { field, split }))
@@ -61,7 +50,7 @@ export const startModel = Effect.fnUntraced(function* (
 ): Effect.fn.Return<
   ModelValue,
   | FreshModelError
-  | Failure<typeof locate | typeof readModel | typeof newTokenizer | typeof refuseSizes>,
+  | Failure<typeof locateFile | typeof readModel | typeof newTokenizer | typeof refuseSizes>,
   Device | FileSystem.FileSystem | Path.Path
 > {
   const { dimension, hiddenDimension, layers, heads, keyValueHeads, contextLength } = flags
@@ -69,10 +58,13 @@ export const startModel = Effect.fnUntraced(function* (
   const { vocabulary } = given({ vocabulary: flags.vocabulary })
   const tokenizerFile = Option.isNone(flags.tokenizer)
     ? undefined
-    : yield* locate(flags, flags.tokenizer.value, "--tokenizer")
+    : yield* locateFile(flags.tokenizer.value, "--tokenizer", flags.data)
   if (Option.isSome(flags.model)) {
     yield* refuseSizes({ ...sizes, ...(vocabulary === undefined ? {} : { vocabulary }) })
-    return yield* readModel(yield* locate(flags, flags.model.value, "--model"), tokenizerFile)
+    return yield* readModel(
+      yield* locateFile(flags.model.value, "--model", flags.data),
+      tokenizerFile,
+    )
   }
   const tokens = { file: tokenizerFile, vocabulary: vocabulary ?? 8192 }
   const tokenizer = yield* newTokenizer(text, tokens)

@@ -16,9 +16,7 @@ import {
 } from "@espalier/llm"
 import {
   type DataFolderMissing,
-  findDataFolder,
   type InputFileMissing,
-  locateInputFile,
   type PathOutsideSandbox,
 } from "@espalier/pipeline"
 import {
@@ -33,8 +31,9 @@ import {
 } from "effect"
 import type { LanguageModel } from "effect/ai"
 import { FetchHttpClient } from "effect/http"
-import { dataFolderOptions, type DeviceChoice } from "../command_line/application.ts"
+import { type DeviceChoice } from "../command_line/application.ts"
 import { writeError } from "../command_line/terminal.ts"
+import { locateFile } from "../command_line/locate_file.ts"
 import type { ChatTemplateName } from "./chat_template.ts"
 import { makeLocalProvider } from "./local_provider.ts"
 
@@ -165,21 +164,6 @@ const checkKey = Effect.fnUntraced(function* (
   })
 })
 
-/** The path of a file that a flag names; `data:` is the data folder. */
-const locate = Effect.fnUntraced(function* (
-  flag: string,
-  file: string,
-  data: Option.Option<string>,
-) {
-  return yield* locateInputFile({
-    given: file,
-    folder: process.cwd(),
-    dataFolder: yield* findDataFolder(dataFolderOptions(data)),
-    place: { file: `${flag} ${file}`, at: "" },
-    relativeTo: "the current folder",
-  })
-})
-
 const localLayer = (model: string, choice: LanguageModelChoice) =>
   layerOf(
     Effect.gen(function* () {
@@ -189,11 +173,11 @@ const localLayer = (model: string, choice: LanguageModelChoice) =>
       return yield* makeLocalProvider({
         name: model,
         // A strict cassette answers for a model that is not there.
-        modelFile: strict ? model : yield* locate("--model", model, data),
+        modelFile: strict ? model : yield* locateFile(model, "--model", data),
         tokenizerFile:
           tokenizer === undefined || strict
             ? tokenizer
-            : yield* locate("--llm-tokenizer", tokenizer, data),
+            : yield* locateFile(tokenizer, "--llm-tokenizer", data),
         device: choice.llmDevice,
         chatTemplate: Option.getOrElse(choice.chatTemplate, () => "plain" as const),
         ...samplingOf(choice),

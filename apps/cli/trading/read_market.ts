@@ -1,24 +1,13 @@
-import { findDataFolder, locateInputFile } from "@espalier/pipeline"
 import { Notices } from "@espalier/runtime"
 import { countGaps, PointInTime, readPrices, type ReadPricesOptions } from "@espalier/trading"
 import { Effect, type Option } from "effect"
-import { dataFolderOptions } from "../command_line/application.ts"
+import { locateFile } from "../command_line/locate_file.ts"
 
 const items = (count: number, one: string, many: string) => `${count} ${count === 1 ? one : many}`
 
 /** The path of a price file as it was given; `data:` is the data folder. */
-export const locatePrices = Effect.fnUntraced(function* (
-  given: string,
-  data: Option.Option<string>,
-) {
-  return yield* locateInputFile({
-    given,
-    folder: process.cwd(),
-    dataFolder: yield* findDataFolder(dataFolderOptions(data)),
-    place: { file: `--prices ${given}`, at: "" },
-    relativeTo: "the current folder",
-  })
-})
+export const locatePrices = (given: string, data: Option.Option<string>) =>
+  locateFile(given, "--prices", data)
 
 /** Reads a market, and says what a person should know of its file. */
 export const readMarket = Effect.fnUntraced(function* (file: string, options: ReadPricesOptions) {

@@ -3,9 +3,18 @@ import { loadPipeline, runPipeline, type RunEvent, type RunOptions } from "@espa
 import { startPostgres } from "@espalier/postgres"
 import { Effect, Layer, Redacted } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join, relative } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { clusterExecutor } from "../mod.ts"
 import { steps, testDevice } from "./steps.ts"
@@ -144,21 +153,33 @@ export const makeCluster = async () => {
         .map((file) => [relative(at(store, kind), file), readFileSync(file, "utf8")] as const),
     )
 
+  /** Steps begun so far: when, by which worker, in which process, and which. */
+  const begun = () =>
+    (existsSync(at("log")) ? readFileSync(at("log"), "utf8") : "")
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => {
+        const [time, worker, child, id] = line.split(" ")
+        return { at: Number(time), worker: Number(worker), process: Number(child), id }
+      })
+
   return {
     at,
     write,
     run,
     stored,
     postgres,
-    /** Steps begun so far: when, by which worker, in which process, and which. */
-    begun: () =>
-      readFileSync(at("log"), "utf8")
-        .trim()
-        .split("\n")
-        .map((line) => {
-          const [time, worker, child, id] = line.split(" ")
-          return { at: Number(time), worker: Number(worker), process: Number(child), id }
-        }),
+    begun,
+    /** Waits for a step to begin, or for what it notes down on its way. */
+    untilBegun: async (id: string) => {
+      for (;;) {
+        const found = begun().find((line) => line.id === id)
+        if (found !== undefined) return found
+        await sleep(20)
+      }
+    },
+    /** Lets steps go on that wait at a gate, or will come there. */
+    open: (gate: string) => writeFileSync(`${at("log")}-${gate}`, ""),
     startWorker: async (settings: WorkerSettings = {}) => {
       const { fingerprint = "test", store = "store", concurrency = 1, remote = "" } = settings
       const all = { fingerprint, store: at(store), concurrency, remote }

@@ -1,4 +1,4 @@
-import { appendFileSync } from "node:fs"
+import { appendFileSync, existsSync } from "node:fs"
 import { ArtifactType, PipelineDevice, Step } from "@espalier/pipeline"
 import { Checkpoint, Notices, Progress } from "@espalier/runtime"
 import { Effect, FileSystem, Layer, Option, Schema } from "effect"
@@ -33,24 +33,34 @@ const noteDown = (id: string) =>
       appendFileSync(file, `${Date.now()} ${process.ppid} ${process.pid} ${id}\n`)
   })
 
-/** Keeps the event loop busy, as a kernel on the CPU does. */
-const keepBusy = (milliseconds: number) =>
+/** Whether a test has opened a gate, or is not there to open it. */
+const isOpen = (gate: string) => {
+  const file = process.env.ESPALIER_TEST_LOG
+  return gate === "" || file === undefined || existsSync(`${file}-${gate}`)
+}
+
+const waitAt = (gate: string) =>
+  Effect.gen(function* () {
+    while (!isOpen(gate)) yield* Effect.sleep(20)
+  })
+
+/** Keeps the event loop busy meanwhile, as a kernel on the CPU does. */
+const waitBusilyAt = (gate: string) =>
   Effect.sync(() => {
-    const end = Date.now() + milliseconds
-    while (Date.now() < end);
+    while (!isOpen(gate));
   })
 
 const work = Step.define({
   use: "test/work",
-  description: "Takes its time, busy or asleep.",
+  description: "Waits at a gate that the test opens, busy or asleep.",
   version: 1,
   module: import.meta.url,
   config: Schema.Struct({
     text: Schema.String,
-    milliseconds: Schema.Int.pipe(Schema.withDecodingDefault(Effect.succeed(0))),
+    gate: Schema.String.pipe(Schema.withDecodingDefault(Effect.succeed(""))),
     busy: Schema.Boolean.pipe(Schema.withDecodingDefault(Effect.succeed(false))),
   }),
-  operational: ["milliseconds", "busy"],
+  operational: ["gate", "busy"],
   inputs: { before: { type: Text, optional: true } },
   outputs: { text: Text },
   usesSeed: true,
@@ -60,7 +70,7 @@ const work = Step.define({
       yield* noteDown(id)
       yield* Notices.report(`${config.text} was asked for`)
       yield* Progress.report({ task: "working", completed: 1, total: 2 })
-      yield* config.busy ? keepBusy(config.milliseconds) : Effect.sleep(config.milliseconds)
+      yield* config.busy ? waitBusilyAt(config.gate) : waitAt(config.gate)
       const text = `${inputs.before ?? ""}${config.text}${seed}`
       return { outputs: { text }, metrics: { letters: text.length } }
     }),
@@ -89,11 +99,11 @@ const read = Step.define({
 
 const count = Step.define({
   use: "test/count",
-  description: "Counts, and remembers how far it is.",
+  description: "Counts, remembers how far it is, and waits at a gate in the middle.",
   version: 1,
   module: import.meta.url,
-  config: Schema.Struct({ end: Schema.Int, milliseconds: Schema.Int }),
-  operational: ["milliseconds"],
+  config: Schema.Struct({ end: Schema.Int, gate: Schema.String }),
+  operational: ["gate"],
   inputs: { before: { type: Text, optional: true } },
   outputs: { text: Text },
   run: ({ id, config, inputs }) =>
@@ -102,7 +112,10 @@ const count = Step.define({
       const saved = yield* Checkpoint.load("count")
       const first = Option.match(saved, { onNone: () => 0, onSome: ({ n }) => n[0] })
       for (let n = first; n < config.end; n++) {
-        yield* Effect.sleep(config.milliseconds)
+        if (n === config.end / 2) {
+          yield* noteDown(`${id}-halfway`)
+          yield* waitAt(config.gate)
+        }
         yield* Checkpoint.save("count", { n: Uint8Array.of(n + 1) })
       }
       const text = `${inputs.before ?? ""}${"x".repeat(config.end)}`

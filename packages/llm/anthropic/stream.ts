@@ -1,12 +1,8 @@
-import { Effect, Option, Schema, Stream } from "effect"
+import { Effect, Schema, type Stream } from "effect"
 import type { Response } from "effect/ai"
-import {
-  connectionProblem,
-  type Endpoint,
-  type HttpProblem,
-  rubbishProblem,
-} from "../http/http_problem.ts"
+import { connectionProblem, type Endpoint, type HttpProblem } from "../http/http_problem.ts"
 import { finishPart, metadataPart, parseParameters } from "../parts/answer_parts.ts"
+import { assembleStream } from "../parts/assemble_stream.ts"
 import { brokenParameters } from "../openai/answer.ts"
 import { errorTold, finishReason, ServedUsage, servedTokens } from "./answer.ts"
 
@@ -155,38 +151,13 @@ const makeAssembler = (endpoint: Endpoint) => {
   return { push, end }
 }
 
-const parse = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
 /** The parts of a streamed message. A stream that ends before its message does is a cut connection. */
 export const readStream =
   (endpoint: Endpoint) =>
   (events: Stream.Stream<string, HttpProblem>): Stream.Stream<Part, HttpProblem> =>
-    Stream.suspend(() => {
-      const assembler = makeAssembler(endpoint)
-      const read = (text: string) =>
-        Effect.suspend(() => {
-          const found = parse(text)
-          const problem = errorTold(endpoint, found)
-          if (problem !== undefined) return Effect.fail(problem)
-          return Option.match(decodeEvent(found), {
-            onNone: () =>
-              Effect.fail(
-                found === undefined
-                  ? connectionProblem(endpoint, new Error("an event of the stream is not whole"))
-                  : rubbishProblem(endpoint, "events of a message", text),
-              ),
-            onSome: (event) => assembler.push(event),
-          })
-        })
-      return events.pipe(
-        Stream.mapEffect(read),
-        Stream.concat(Stream.fromEffect(Effect.suspend(() => assembler.end()))),
-        Stream.flattenIterable,
-      )
+    assembleStream(endpoint, events, {
+      expected: "events of a message",
+      decode: decodeEvent,
+      errorTold,
+      makeAssembler,
     })

@@ -1,12 +1,8 @@
-import { Effect, Option, Schema, Stream } from "effect"
+import { Effect, Schema, Stream } from "effect"
 import type { Response } from "effect/ai"
-import {
-  connectionProblem,
-  type Endpoint,
-  type HttpProblem,
-  rubbishProblem,
-} from "../http/http_problem.ts"
+import { connectionProblem, type Endpoint, type HttpProblem } from "../http/http_problem.ts"
 import { finishPart, metadataPart, parseParameters } from "../parts/answer_parts.ts"
+import { assembleStream } from "../parts/assemble_stream.ts"
 import { brokenParameters, errorTold, finishReason, ServedUsage, servedTokens } from "./answer.ts"
 
 type Part = Response.StreamPartEncoded
@@ -129,39 +125,20 @@ const makeAssembler = (endpoint: Endpoint) => {
   return { push, end }
 }
 
-const parse = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
 /** The parts of a streamed answer. A stream that ends before its answer does is a cut connection. */
 export const readStream =
   (endpoint: Endpoint) =>
   (events: Stream.Stream<string, HttpProblem>): Stream.Stream<Part, HttpProblem> =>
-    Stream.suspend(() => {
-      const assembler = makeAssembler(endpoint)
-      const read = (event: string) =>
-        Effect.suspend(() => {
-          const found = parse(event)
-          const problem = errorTold(endpoint, found)
-          if (problem !== undefined) return Effect.fail(problem)
-          return Option.match(decodeChunk(found), {
-            onNone: () =>
-              Effect.fail(
-                found === undefined
-                  ? connectionProblem(endpoint, new Error("an event of the stream is not whole"))
-                  : rubbishProblem(endpoint, "chunks of a chat completion", event),
-              ),
-            onSome: (chunk) => Effect.succeed(assembler.push(chunk)),
-          })
-        })
-      return events.pipe(
-        Stream.takeWhile((event) => event.trim() !== "[DONE]"),
-        Stream.mapEffect(read),
-        Stream.concat(Stream.fromEffect(Effect.suspend(() => assembler.end()))),
-        Stream.flattenIterable,
-      )
-    })
+    assembleStream(
+      endpoint,
+      Stream.takeWhile(events, (event) => event.trim() !== "[DONE]"),
+      {
+        expected: "chunks of a chat completion",
+        decode: decodeChunk,
+        errorTold,
+        makeAssembler: (at) => {
+          const { push, end } = makeAssembler(at)
+          return { push: (chunk) => Effect.sync(() => push(chunk)), end }
+        },
+      },
+    )
