@@ -35,6 +35,20 @@ class TooManyRequests extends AiError.RateLimitError {
   }
 }
 
+/** A quota that waiting does not refill, whose message is what the server says and what to do. */
+class QuotaSpent extends AiError.QuotaExhaustedError {
+  readonly #said: string
+
+  constructor(said: string) {
+    super({})
+    this.#said = said
+  }
+
+  override get message(): string {
+    return `${this.#said}. The quota of the account is used up: see its billing page`
+  }
+}
+
 /** A connection that failed, whose message is what happened and what to do. */
 class NoAnswer extends AiError.NetworkError {
   override get message(): string {
@@ -81,12 +95,16 @@ export const parseRetryAfter = (
 /** Whether a status says that the same request may succeed later. */
 const isTransient = (status: number) => status === 408 || status === 429 || status >= 500
 
+/** Whether a refusal is for money or quota, which OpenAI tells with the status of a rate limit. */
+const isQuotaSpent = (status: number, body: string) =>
+  status === 402 || (status === 429 && /"insufficient_quota"/.test(body))
+
 const reasonOf = (
   endpoint: Endpoint,
-  status: number,
-  said: string,
+  { status, body }: { readonly status: number; readonly body: string },
   retryAfter?: Duration.Duration,
 ) => {
+  const said = saidBy(body, endpoint.secrets)
   const answered = `${publicUrl(endpoint.url)} answered ${status}${said === "" ? "" : `: ${said}`}`
   if (status === 401 || status === 403) {
     return new AiError.AuthenticationError({
@@ -94,6 +112,7 @@ const reasonOf = (
       description: `${answered}. ${endpoint.keyHint}`,
     })
   }
+  if (isQuotaSpent(status, body)) return new QuotaSpent(answered)
   if (status === 429) return new TooManyRequests(retryAfter ? { retryAfter } : {})
   if (isTransient(status)) {
     return new AiError.InternalProviderError({
@@ -117,11 +136,11 @@ export const statusProblem = (
   },
   now: number,
 ): HttpProblem => {
-  const { status } = answer
+  const { status, body } = answer
   const retryAfter = parseRetryAfter(answer.headers, now)
   return new HttpProblem({
-    reason: reasonOf(endpoint, status, saidBy(answer.body, endpoint.secrets), retryAfter),
-    retryable: isTransient(status),
+    reason: reasonOf(endpoint, answer, retryAfter),
+    retryable: isTransient(status) && !isQuotaSpent(status, body),
     status,
     ...(retryAfter ? { retryAfter } : {}),
   })

@@ -1,49 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Layer, Redacted, Schema, Stream } from "effect"
-import { type AiError, LanguageModel, Tool, Toolkit } from "effect/ai"
-import { FetchHttpClient } from "effect/http"
+import { Effect, Redacted, Schema, Stream } from "effect"
+import { LanguageModel, Tool, Toolkit } from "effect/ai"
 import { Notices } from "@espalier/runtime"
 import { withSampling } from "../sampling.ts"
 import {
   completion,
-  completionEvents,
   events,
   json,
   type LoopbackServer,
-  type Reply,
   startServer,
   stream,
-  text,
 } from "../testing/loopback_server.ts"
-import { openAi, type OpenAiOptions } from "./openai.ts"
-
-const key = Redacted.make("sk-test-0123456789abcdef")
-
-/** A model of a server that answers with these replies; waits between attempts are short. */
-const model = (server: LoopbackServer, options: Partial<OpenAiOptions> = {}) =>
-  openAi({
-    model: "m",
-    baseUrl: `${server.url}/v1`,
-    apiKey: key,
-    firstDelay: 5,
-    ...options,
-  }).pipe(Layer.provide(FetchHttpClient.layer), Layer.orDie)
-
-const ask = (server: LoopbackServer, options?: Partial<OpenAiOptions>) =>
-  LanguageModel.generateText({ prompt: "Hello" }).pipe(Effect.provide(model(server, options)))
-
-const askStream = (server: LoopbackServer, options?: Partial<OpenAiOptions>) =>
-  LanguageModel.streamText({ prompt: "Hello" }).pipe(
-    Stream.provide(model(server, options)),
-    Stream.runCollect,
-  )
-
-const deltas = (parts: ReadonlyArray<{ readonly type: string; readonly delta?: string }>) =>
-  parts.map((part) => (part.type === "text-delta" ? part.delta : "")).join("")
-
-const reasonOf = (error: AiError.AiError) => error.reason._tag
-
-const tooMany: Reply = json({ error: { message: "slow down" } }, 429)
+import { key, model, reasonOf } from "../testing/open_ai_model.ts"
+import type { OpenAiOptions } from "./openai.ts"
 
 describe("openAi", () => {
   it.live("asks with key, settings and messages, and reads text, reason and tokens", () =>
@@ -245,188 +214,6 @@ describe("openAi", () => {
         )
         assert.match(error.message, /Use a Schema.Struct at the root/)
         assert.strictEqual(server.seen.length, 0)
-      }),
-    )
-  })
-
-  describe("when the server is in trouble", () => {
-    it.live("repeats 429, 500 and cut connections, and then has its answer", () =>
-      Effect.gen(function* () {
-        const server = yield* startServer(
-          tooMany,
-          json({ error: "oops" }, 500),
-          (response) => response.destroy(),
-          (response) => {
-            response.writeHead(200, { "content-length": "1000" })
-            response.write('{"choices": [')
-            setTimeout(() => response.destroy(), 10)
-          },
-          json(completion("at last")),
-        )
-        assert.strictEqual((yield* ask(server)).text, "at last")
-        assert.strictEqual(server.seen.length, 5)
-      }),
-    )
-
-    it.live("waits as long as Retry-After says", () =>
-      Effect.gen(function* () {
-        const server = yield* startServer(
-          json({}, 429, { "retry-after-ms": "300" }),
-          json(completion("thanks")),
-        )
-        const [duration] = yield* Effect.timed(ask(server))
-        assert.isAtLeast(Duration.toMillis(duration), 290)
-      }),
-    )
-
-    it.live("gives up where Retry-After is too long, and says how long", () =>
-      Effect.gen(function* () {
-        const server = yield* startServer(json({}, 429, { "retry-after": "3600" }))
-        const error = yield* Effect.flip(ask(server))
-        assert.strictEqual(reasonOf(error), "RateLimitError")
-        assert.match(error.message, /Retry after 1h/)
-        assert.match(error.message, /rateLimit/)
-        assert.strictEqual(server.seen.length, 1)
-      }),
-    )
-
-    it.live("gives up after the last repetition", () =>
-      Effect.gen(function* () {
-        const server = yield* startServer(json({ error: { message: "broken" } }, 503))
-        const error = yield* Effect.flip(ask(server, { retries: 2 }))
-        assert.strictEqual(reasonOf(error), "InternalProviderError")
-        assert.match(error.message, /503: broken/)
-        assert.strictEqual(server.seen.length, 3)
-      }),
-    )
-
-    it.live("does not repeat what repeating does not help, and shows no key", () =>
-      Effect.gen(function* () {
-        for (const [status, reason] of [
-          [400, "InvalidRequestError"],
-          [401, "AuthenticationError"],
-          [403, "AuthenticationError"],
-          [404, "InvalidRequestError"],
-        ] as const) {
-          const said = { error: { message: `no such key: ${Redacted.value(key)}` } }
-          const server = yield* startServer(json(said, status))
-          const error = yield* Effect.flip(ask(server))
-          assert.strictEqual(reasonOf(error), reason)
-          assert.strictEqual(server.seen.length, 1)
-          assert.notInclude(JSON.stringify(error) + error.message, Redacted.value(key))
-          assert.include(error.message, "[redacted]")
-        }
-      }),
-    )
-
-    it.live("names rubbish for what it is, without asking again", () =>
-      Effect.gen(function* () {
-        for (const rubbish of [
-          text("<html><body>Welcome to nginx!</body></html>"),
-          text('{"choices": [', 200, "application/json"),
-          text(""),
-          json({ choices: [] }),
-          json({ choices: [{ message: { content: 7 } }] }),
-        ]) {
-          const server = yield* startServer(rubbish)
-          const error = yield* Effect.flip(ask(server))
-          assert.strictEqual(reasonOf(error), "InvalidResponseError")
-          assert.match(error.message, /did not answer with .*--base-url/)
-          assert.strictEqual(server.seen.length, 1)
-        }
-      }),
-    )
-
-    it.live("follows no redirection, so that no other server sees the key", () =>
-      Effect.gen(function* () {
-        const other = yield* startServer(json(completion("stolen")))
-        const server = yield* startServer((response) => {
-          response.writeHead(307, { location: `${other.url}/v1/chat/completions` })
-          response.end()
-        })
-        const error = yield* Effect.flip(ask(server, { retries: 0 }))
-        assert.match(error.message, /redirect/)
-        assert.strictEqual(other.seen.length, 0)
-      }),
-    )
-
-    it.live("does not wait for ever", () =>
-      Effect.gen(function* () {
-        const server = yield* startServer(() => {}, json(completion("later")))
-        assert.strictEqual((yield* ask(server, { timeout: 100 })).text, "later")
-        const silent = yield* startServer(() => {})
-        const error = yield* Effect.flip(ask(silent, { timeout: 50, retries: 1 }))
-        assert.match(error.message, /no answer within 50ms/)
-        assert.strictEqual(silent.seen.length, 2)
-      }),
-    )
-
-    it.live("reports a server that is not there", () =>
-      Effect.gen(function* () {
-        const server = yield* Effect.scoped(startServer(tooMany))
-        const error = yield* Effect.flip(ask(server, { retries: 0 }))
-        assert.strictEqual(reasonOf(error), "NetworkError")
-        assert.match(error.message, /Is the server running/)
-      }),
-    )
-  })
-
-  describe("when a stream is in trouble", () => {
-    const told = completionEvents("Over ", "the hills 🌲")
-    const bytes = new TextEncoder().encode(told)
-    // In the middle of the tree, whose four bytes are the last of the text.
-    const inTree = bytes.indexOf(0xf0) + 2
-
-    it.live("reads it wherever it is cut into pieces", () =>
-      Effect.gen(function* () {
-        const pieces = Array.from(bytes, (byte) => Uint8Array.of(byte))
-        const server = yield* startServer(stream(pieces))
-        assert.strictEqual(deltas(yield* askStream(server)), "Over the hills 🌲")
-      }),
-    )
-
-    it.live("asks again as long as nothing was given out", () =>
-      Effect.gen(function* () {
-        const server = yield* startServer(
-          tooMany,
-          stream([], "cut"),
-          stream([": waiting\n\n"], "end"),
-          stream([told]),
-        )
-        assert.strictEqual(deltas(yield* askStream(server)), "Over the hills 🌲")
-        assert.strictEqual(server.seen.length, 4)
-      }),
-    )
-
-    it.live("fails where it is cut later: between chunks, in one, in a character", () =>
-      Effect.gen(function* () {
-        const betweenChunks = bytes.indexOf(10) + 2
-        for (const place of [betweenChunks, inTree, bytes.length - 60]) {
-          for (const end of ["cut", "end"] as const) {
-            const server = yield* startServer(stream([bytes.slice(0, place)], end))
-            const error = yield* Effect.flip(askStream(server))
-            assert.strictEqual(reasonOf(error), "NetworkError", `${place} ${end}`)
-            assert.strictEqual(server.seen.length, 1)
-          }
-        }
-      }),
-    )
-
-    it.live("fails where the server falls silent", () =>
-      Effect.gen(function* () {
-        const server = yield* startServer(stream([bytes.slice(0, inTree)], "stall"))
-        const error = yield* Effect.flip(askStream(server, { stallTimeout: 80 }))
-        assert.match(error.message, /no next part within 80ms/)
-      }),
-    )
-
-    it.live("tells what the server says is wrong", () =>
-      Effect.gen(function* () {
-        const said = events({ error: { message: "out of memory", type: "server_error" } })
-        const first = completionEvents("Over ").split("\n\n")[0]
-        const server = yield* startServer(stream([`${first}\n\n${said}`]))
-        const error = yield* Effect.flip(askStream(server))
-        assert.match(error.message, /out of memory/)
       }),
     )
   })
