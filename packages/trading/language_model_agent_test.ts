@@ -8,12 +8,12 @@ import {
   scriptedLanguageModel,
 } from "@espalier/llm"
 import { Checkpoint, makeMemoryCheckpoints } from "@espalier/runtime"
+import { startModelServer } from "@espalier/testing"
 import { Effect, FileSystem, Layer, Path } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { languageModelAgent } from "./language_model_agent.ts"
 import { profileOf } from "./profile.ts"
 import { runAgent } from "./run_agent.ts"
-import { startModelServer } from "./testing/model_server.ts"
 import { dateOf, makeMarket } from "./testing/market.ts"
 
 const market = makeMarket(
@@ -101,7 +101,10 @@ layer(NodeServices.layer)("languageModelAgent", (it) => {
       const path = yield* Path.Path
       const folder = yield* fileSystem.makeTempDirectoryScoped({ prefix: "espalier-trade-" })
       const file = path.join(folder, "cassette.jsonl")
-      const server = yield* startModelServer(answer("buy", [1, 9]))
+      const server = yield* Effect.acquireRelease(
+        Effect.promise(() => startModelServer(answer("buy", [1, 9]))),
+        ({ stop }) => Effect.sync(stop),
+      )
       const asked = (mode: "record" | "strict") => {
         const model = openAi({ model: "test", baseUrl: server.url }).pipe(
           Layer.provide(Layer.merge(cassetteLayer({ file, mode }), FetchHttpClient.layer)),
@@ -109,9 +112,9 @@ layer(NodeServices.layer)("languageModelAgent", (it) => {
         return Effect.provide(runAgent(agent, market, window), Layer.merge(model, embeddings))
       }
       const recorded = yield* asked("record")
-      assert.strictEqual(server.requests(), 6)
+      assert.strictEqual(server.requests.length, 6)
       const replayed = yield* asked("strict")
-      assert.strictEqual(server.requests(), 6)
+      assert.strictEqual(server.requests.length, 6)
       assert.strictEqual(JSON.stringify(replayed), JSON.stringify(recorded))
       assert.deepStrictEqual(recorded.decisions[0].invented, [9])
     }),

@@ -6,6 +6,7 @@ export {
   readDocuments,
   withoutData,
 } from "./data_folder.ts"
+export { startModelServer } from "./model_server.ts"
 export {
   correlatedTokens,
   differenceOf,

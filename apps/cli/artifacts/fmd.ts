@@ -1,4 +1,4 @@
-import type { Item, Verdict } from "@espalier/misinformation"
+import type { Item, Label, Verdict } from "@espalier/misinformation"
 import { ArtifactType } from "@espalier/pipeline"
 import { Effect, Schema } from "effect"
 
@@ -23,12 +23,18 @@ const ItemLine = Schema.fromJsonString(
 )
 const VerdictLine = Schema.fromJsonString(
   Schema.Struct({
-    label: LabelName,
-    probabilities: Schema.Array(Schema.Finite),
+    label: Schema.optionalKey(LabelName),
+    probabilities: Schema.optionalKey(Schema.Array(Schema.Finite)),
     explanation: Schema.String,
     evidence: Schema.Array(Schema.Struct({ start: Schema.Int, end: Schema.Int })),
   }),
 )
+
+/** A detector's verdict, or a language model's: without probabilities, and perhaps without a label. */
+export type Judgement = Pick<Verdict, "explanation" | "evidence"> & {
+  readonly label?: Label
+  readonly probabilities?: ReadonlyArray<number>
+}
 
 /** A list as a file with one JSON object a line. */
 const linesType = <A>(name: string, file: string, line: Schema.Codec<A, string>) =>
@@ -55,4 +61,4 @@ const linesType = <A>(name: string, file: string, line: Schema.Codec<A, string>)
 export const FmdItems = linesType<Item>("FmdItems", "items.jsonl", ItemLine)
 
 /** What was made of each of them, in their order. */
-export const FmdVerdicts = linesType<Verdict>("FmdVerdicts", "verdicts.jsonl", VerdictLine)
+export const FmdVerdicts = linesType<Judgement>("FmdVerdicts", "verdicts.jsonl", VerdictLine)

@@ -1,8 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { formatInstruction, formatOutput } from "@espalier/misinformation"
+import { startModelServer } from "@espalier/testing"
 import { existsSync, readFileSync } from "node:fs"
-import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
 import { assertFriendly, makeFolder } from "../testing/espalier.ts"
 
 type Place = ReturnType<typeof makeFolder>
@@ -44,39 +43,6 @@ const inPlace = (use: (place: Place) => Promise<void>) => async () => {
 }
 
 const score = ["fmd", "score", "--gold", "gold.json", "--predictions"]
-
-/** A server that speaks OpenAI's API and answers every question in the same way. */
-const startServer = async (content: string) => {
-  const asked: Array<string> = []
-  const server = createServer((request, response) => {
-    let body = ""
-    request.on("data", (chunk: Buffer) => (body += chunk.toString()))
-    request.on("end", () => {
-      asked.push(body)
-      response.setHeader("content-type", "application/json")
-      response.end(
-        JSON.stringify({
-          id: "1",
-          object: "chat.completion",
-          created: 1,
-          model: "tiny",
-          choices: [{ index: 0, message: { role: "assistant", content }, finish_reason: "stop" }],
-          usage: { prompt_tokens: 100, completion_tokens: 20, total_tokens: 120 },
-        }),
-      )
-    })
-  })
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  const { port } = server.address() as AddressInfo
-  return {
-    asked,
-    baseUrl: `http://127.0.0.1:${port}/v1`,
-    stop: () => {
-      server.closeAllConnections()
-      server.close()
-    },
-  }
-}
 
 describe.concurrent("espalier fmd score", () => {
   it(
@@ -251,11 +217,11 @@ describe("espalier fmd predict --provider", () => {
     "asks a server with examples, marks evidence, and goes on where a budget ended",
     { timeout: 240_000 },
     inPlace(async (place) => {
-      const server = await startServer(answer)
+      const server = await startModelServer(answer)
       try {
         place.write("few.json", gold.slice(0, 6).join("\n"))
         const predict = ["fmd", "predict", "few.json", "--out", "llm.jsonl", "--provider", "openai"]
-        const model = ["--model", "tiny", "--base-url", server.baseUrl, "--examples", "gold.json"]
+        const model = ["--model", "tiny", "--base-url", server.url, "--examples", "gold.json"]
         const run = (...args: ReadonlyArray<string>) =>
           place.espalier([...predict, ...model, "--shots", "2", "--json", ...args], {
             env: { OPENAI_API_KEY: "sk-not-a-key" },
@@ -268,7 +234,7 @@ describe("espalier fmd predict --provider", () => {
         assert.strictEqual(JSON.parse(stopped.out).complete, false)
         const finished = await run()
         assert.strictEqual(finished.code, 0, finished.error)
-        assert.strictEqual(server.asked.length, 6)
+        assert.strictEqual(server.requests.length, 6)
         const document = JSON.parse(finished.out)
         assert.deepEqual([document.items, document.resumed, document.agent], [6, 4, "llm"])
         assert.isAtLeast(document.unfounded, 2)
@@ -280,7 +246,7 @@ describe("espalier fmd predict --provider", () => {
           "The photograph is fake and the story a hoax.",
         )
         assert.deepEqual(absent, { text: "Nobody wrote this.", inContext: false })
-        const { messages } = JSON.parse(server.asked[0])
+        const { messages } = JSON.parse(server.requests[0])
         const prompt = formatInstruction(items[0])
         assert.include(JSON.stringify(messages.at(-1)), JSON.stringify(prompt).slice(1, -1))
         assert.strictEqual(

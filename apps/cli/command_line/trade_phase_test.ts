@@ -1,37 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { dataFolder, withoutData } from "@espalier/testing"
+import { dataFolder, startModelServer, withoutData } from "@espalier/testing"
 import { existsSync, mkdirSync, readFileSync } from "node:fs"
-import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
 import { assertFriendly, makeFolder } from "../testing/espalier.ts"
 import { dateOf, inPlace, market, prices, scored, type Told, windows } from "../testing/trade.ts"
-
-/** A server on loopback that speaks OpenAI's chat completions. */
-const startServer = async (answer: (prompt: string) => string) => {
-  const prompts: Array<string> = []
-  const server = createServer((request, response) => {
-    let body = ""
-    request.on("data", (piece: Buffer) => (body += piece.toString()))
-    request.on("end", () => {
-      prompts.push(body)
-      const message = { role: "assistant", content: answer(body) }
-      response.setHeader("content-type", "application/json")
-      response.end(
-        JSON.stringify({
-          id: "1",
-          object: "chat.completion",
-          created: 0,
-          model: "test",
-          choices: [{ index: 0, message, finish_reason: "stop" }],
-          usage: { prompt_tokens: 9, completion_tokens: 3, total_tokens: 12 },
-        }),
-      )
-    })
-  })
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  const { port } = server.address() as AddressInfo
-  return { url: `http://127.0.0.1:${port}/v1`, prompts, close: () => void server.close() }
-}
 
 describe.concurrent("espalier trade warm-up, test and report", () => {
   const common = ["--asset", "xyz", ...prices]
@@ -161,7 +132,7 @@ describe.concurrent("espalier trade warm-up, test and report", () => {
     inPlace(async (place) => {
       place.write("market.json", JSON.stringify(market))
       const answer = { action: "sell", reason: "It looks weak.", memoryIds: [1, 9999] }
-      const server = await startServer(() => JSON.stringify(answer))
+      const server = await startModelServer(JSON.stringify(answer))
       try {
         const model = ["--provider", "openai", "--model", "test", "--base-url", server.url]
         const few = ["--from", dateOf(15), "--to", dateOf(22)]
@@ -196,7 +167,7 @@ describe.concurrent("espalier trade warm-up, test and report", () => {
 
         const finished = await place.espalier(test)
         assert.strictEqual(finished.code, 0, finished.error)
-        assert.strictEqual(server.prompts.length, 8)
+        assert.strictEqual(server.requests.length, 8)
         const told = JSON.parse(finished.out) as Told
         assert.deepStrictEqual(told.actions, { buy: 0, sell: 8, hold: 0 })
         assert.strictEqual(told.agent, "llm")
@@ -204,7 +175,7 @@ describe.concurrent("espalier trade warm-up, test and report", () => {
 
         // The cassette answers from here on: no server, no key.
         mkdirSync(place.at("again"))
-        server.close()
+        server.stop()
         const strict = await place.espalier([
           ...test,
           "--cassette-mode",
@@ -214,9 +185,9 @@ describe.concurrent("espalier trade warm-up, test and report", () => {
         ])
         assert.strictEqual(strict.code, 0, strict.error)
         assert.deepStrictEqual((JSON.parse(strict.out) as Told).challenge, told.challenge)
-        assert.strictEqual(server.prompts.length, 8)
+        assert.strictEqual(server.requests.length, 8)
       } finally {
-        server.close()
+        server.stop()
       }
     }),
   )

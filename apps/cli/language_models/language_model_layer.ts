@@ -35,7 +35,7 @@ import { type DeviceChoice } from "../command_line/application.ts"
 import { writeError } from "../command_line/terminal.ts"
 import { locateFile } from "../command_line/locate_file.ts"
 import type { ChatTemplateName } from "./chat_template.ts"
-import { makeLocalProvider } from "./local_provider.ts"
+import { type LoadedModel, loadModelFile, makeLocalProvider } from "./local_provider.ts"
 
 /** What `languageModelFlags` are set to. */
 export interface LanguageModelChoice {
@@ -164,24 +164,31 @@ const checkKey = Effect.fnUntraced(function* (
   })
 })
 
-const localLayer = (model: string, choice: LanguageModelChoice) =>
+/** The model that `--model` names. */
+const loadNamed = Effect.fnUntraced(function* (model: string, choice: LanguageModelChoice) {
+  const data = choice.data ?? Option.none()
+  const strict = Option.isSome(choice.cassetteMode) && choice.cassetteMode.value === "strict"
+  const tokenizer = Option.getOrUndefined(choice.llmTokenizer)
+  // A strict cassette answers for a model that is not there.
+  const file = strict ? model : yield* locateFile(model, "--model", data)
+  const tokenizerFile =
+    tokenizer === undefined || strict
+      ? tokenizer
+      : yield* locateFile(tokenizer, "--llm-tokenizer", data)
+  return loadModelFile(file, { tokenizerFile, device: choice.llmDevice })
+})
+
+const localLayer = <E extends { readonly message: string }, R>(
+  name: string,
+  choice: LanguageModelChoice,
+  load: Effect.Effect<LoadedModel, E, R>,
+) =>
   layerOf(
-    Effect.gen(function* () {
-      const data = choice.data ?? Option.none()
-      const strict = Option.isSome(choice.cassetteMode) && choice.cassetteMode.value === "strict"
-      const tokenizer = Option.getOrUndefined(choice.llmTokenizer)
-      return yield* makeLocalProvider({
-        name: model,
-        // A strict cassette answers for a model that is not there.
-        modelFile: strict ? model : yield* locateFile(model, "--model", data),
-        tokenizerFile:
-          tokenizer === undefined || strict
-            ? tokenizer
-            : yield* locateFile(tokenizer, "--llm-tokenizer", data),
-        device: choice.llmDevice,
-        chatTemplate: Option.getOrElse(choice.chatTemplate, () => "plain" as const),
-        ...samplingOf(choice),
-      })
+    makeLocalProvider({
+      name,
+      load,
+      chatTemplate: Option.getOrElse(choice.chatTemplate, () => "plain" as const),
+      ...samplingOf(choice),
     }),
   )
 
@@ -221,12 +228,18 @@ const tellLedger = Effect.fnUntraced(function* (ledger: LedgerService) {
   if (entries.length > 0) yield* writeError(`llm: ${printLedger(summarizeLedger(entries))}\n`)
 })
 
-/**
- * The language model that the flags choose, with its cassette, budget and ledger. What was used is
- * told on standard error when the layer closes.
- */
+/** What a pipeline's step has and a command has not. */
+export interface LanguageModelOptions {
+  /** The local model, loaded already. */
+  readonly loaded?: LoadedModel
+  /** Whether what was used is told on standard error when the layer closes. Yes by default. */
+  readonly tells?: boolean
+}
+
+/** The language model that the flags choose, with its cassette, budget and ledger. */
 export const languageModelLayer = (
   choice: LanguageModelChoice,
+  { loaded, tells = true }: LanguageModelOptions = {},
 ): Layer.Layer<
   LanguageModel.LanguageModel,
   LanguageModelSetupError,
@@ -235,7 +248,9 @@ export const languageModelLayer = (
   Layer.unwrap(
     Effect.gen(function* () {
       const { provider, model } = yield* check(choice)
-      const ledger = yield* Effect.acquireRelease(makeLedger, tellLedger)
+      const ledger = yield* Effect.acquireRelease(makeLedger, (kept) =>
+        tells ? tellLedger(kept) : Effect.void,
+      )
       const around = Layer.mergeAll(
         Layer.succeed(Ledger, ledger),
         budgetLayer(limitsOf(choice)),
@@ -245,7 +260,12 @@ export const languageModelLayer = (
         LanguageModel.LanguageModel,
         LanguageModelSetupError,
         FileSystem.FileSystem | Path.Path
-      > = provider === "local" ? localLayer(model, choice) : remoteLayer(provider, model, choice)
+      > =
+        provider !== "local"
+          ? remoteLayer(provider, model, choice)
+          : loaded === undefined
+            ? localLayer(model, choice, yield* loadNamed(model, choice))
+            : localLayer(model, choice, Effect.succeed(loaded))
       return Layer.merge(around, answering)
     }),
   )

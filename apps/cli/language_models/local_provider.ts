@@ -6,8 +6,9 @@ import {
   samplingOf,
   schemaInstruction,
 } from "@espalier/llm"
-import { encodeDocument, generate } from "@espalier/models"
-import { Effect, type FileSystem, Layer, type Path, type Scope, Stream } from "effect"
+import { type CausalLM, encodeDocument, generate, type Tokenizer } from "@espalier/models"
+import type { Device } from "@espalier/tensor"
+import { type Context, Effect, Layer, Stream } from "effect"
 import { AiError, type Response } from "effect/ai"
 import type { DeviceChoice } from "../command_line/application.ts"
 import { deviceLayer } from "../device.ts"
@@ -15,14 +16,20 @@ import { readModel } from "../steps/model_files.ts"
 import { applyChatTemplate, type ChatTemplateName } from "./chat_template.ts"
 import { makeStopTexts } from "./stop_texts.ts"
 
+/** A model that is ready to write. */
+export interface LoadedModel {
+  readonly model: CausalLM
+  readonly tokenizer: Tokenizer
+  /** The device that its parameters are computed on. */
+  readonly device: Context.Context<Device>
+}
+
 /** What a local provider answers with. */
-export interface LocalProviderOptions extends Sampling {
-  /** A llama2.c checkpoint, a GGUF file or a folder in the Hugging Face layout. */
-  readonly modelFile: string
-  readonly tokenizerFile: string | undefined
+export interface LocalProviderOptions<E, R> extends Sampling {
+  /** Done at the first question, once. */
+  readonly load: Effect.Effect<LoadedModel, E, R>
   /** What transcripts call the model. */
   readonly name: string
-  readonly device: DeviceChoice
   readonly chatTemplate: ChatTemplateName
 }
 
@@ -61,9 +68,15 @@ const finish = (
   },
 })
 
-/** The model, its tokenizer and its device, which live as long as the scope. */
-const load = Effect.fnUntraced(function* (options: LocalProviderOptions) {
-  const { model, tokenizer } = yield* readModel(options.modelFile, options.tokenizerFile)
+/**
+ * Loads a llama2.c checkpoint, a GGUF file or a folder in the Hugging Face layout. Model and device live
+ * as long as the scope.
+ */
+export const loadModelFile = Effect.fnUntraced(function* (
+  file: string,
+  options: { readonly tokenizerFile: string | undefined; readonly device: DeviceChoice },
+) {
+  const { model, tokenizer } = yield* readModel(file, options.tokenizerFile)
   return { model, tokenizer, device: yield* Layer.build(deviceLayer(options.device)) }
 })
 
@@ -72,9 +85,12 @@ const load = Effect.fnUntraced(function* (options: LocalProviderOptions) {
  * likeliest token by default, 256 tokens at most. A schema is described in the prompt, and the first
  * JSON in the answer is taken. The model is read at the first call: a strict cassette needs none.
  */
-export const makeLocalProvider = Effect.fnUntraced(function* (options: LocalProviderOptions) {
-  const services = yield* Effect.context<FileSystem.FileSystem | Path.Path | Scope.Scope>()
-  const loaded = yield* load(options).pipe(
+export const makeLocalProvider = Effect.fnUntraced(function* <
+  E extends { readonly message: string },
+  R,
+>(options: LocalProviderOptions<E, R>) {
+  const services = yield* Effect.context<R>()
+  const loaded = yield* options.load.pipe(
     Effect.provideContext(services),
     Effect.mapError(failed),
     Effect.cached,

@@ -8,21 +8,23 @@ import {
   pairedBootstrap,
   reliabilityBins,
 } from "@espalier/evaluation"
-import { type Item, type Label, labels, scoreAnswer, type Verdict } from "@espalier/misinformation"
+import { type Item, type Label, labels, scoreAnswer } from "@espalier/misinformation"
+import type { Judgement } from "../artifacts/fmd.ts"
 
 /** What figures are computed from: one item, judged. */
 interface Judged {
   readonly truth: Label
-  readonly label: Label
+  readonly label: Label | undefined
   readonly rouge1: number
   readonly rouge2: number
   readonly rougeL: number
 }
 
-const judge = (items: ReadonlyArray<Item>, verdicts: ReadonlyArray<Verdict>) =>
+const judge = (items: ReadonlyArray<Item>, verdicts: ReadonlyArray<Judgement>) =>
   items.map((item, i): Judged => {
-    const { rouge1, rouge2, rougeL } = scoreAnswer(verdicts[i], item)
-    return { truth: item.label, label: verdicts[i].label, rouge1, rouge2, rougeL }
+    const { label, explanation } = verdicts[i]
+    const { rouge1, rouge2, rougeL } = scoreAnswer({ label, explanation }, item)
+    return { truth: item.label, label, rouge1, rouge2, rougeL }
   })
 
 const meanOf = (key: "rouge1" | "rouge2" | "rougeL") => (judged: ReadonlyArray<Judged>) =>
@@ -63,37 +65,48 @@ const figuresOf = (intervalOf: (statistic: (typeof statistics)["microF1"]) => In
     }),
   )
 
-/** The figures of verdicts, with 95 % intervals, a report per label, and calibration. */
-export const evaluateVerdicts = (
-  items: ReadonlyArray<Item>,
-  verdicts: ReadonlyArray<Verdict>,
-  options: { readonly resamples: number; readonly seed: number },
-) => {
-  const judged = judge(items, verdicts)
-  const { labels: perLabel, confusion, accuracy } = reportOf(judged)
-  const probabilities = verdicts.map((verdict) => verdict.probabilities)
+/** How far probabilities are what they say, where all verdicts have some. */
+const calibrationOf = (items: ReadonlyArray<Item>, verdicts: ReadonlyArray<Judgement>) => {
+  const probabilities = verdicts.flatMap((verdict) =>
+    verdict.probabilities === undefined ? [] : [verdict.probabilities],
+  )
+  if (probabilities.length < verdicts.length) return {}
   const truth = items.map(({ label }) => labels.indexOf(label))
-  const words = verdicts.map(({ explanation }) => explanation.match(/\S+/g)?.length ?? 0)
   return {
-    ...figuresOf((statistic) => bootstrapInterval(judged, statistic, options)),
-    accuracy,
-    items: items.length,
-    words: mean(words),
-    labels: Object.fromEntries(perLabel.map(({ label, ...figures }) => [label, figures])),
-    confusion: Object.fromEntries(
-      labels.map((label, i) => [
-        label,
-        Object.fromEntries(labels.map((guess, j) => [guess, confusion[i][j]])),
-      ]),
-    ),
     calibrationError: expectedCalibrationError(probabilities, truth),
     brier: brierScore(probabilities, truth),
     reliability: reliabilityBins(probabilities, truth),
   }
 }
 
+/** The figures of verdicts, with 95 % intervals, a report per label, and calibration. */
+export const evaluateVerdicts = (
+  items: ReadonlyArray<Item>,
+  verdicts: ReadonlyArray<Judgement>,
+  options: { readonly resamples: number; readonly seed: number },
+) => {
+  const judged = judge(items, verdicts)
+  const { labels: perLabel, confusion, accuracy } = reportOf(judged)
+  const words = verdicts.map(({ explanation }) => explanation.match(/\S+/g)?.length ?? 0)
+  return {
+    ...figuresOf((statistic) => bootstrapInterval(judged, statistic, options)),
+    accuracy,
+    items: items.length,
+    unparsable: verdicts.filter(({ label }) => label === undefined).length,
+    words: mean(words),
+    labels: Object.fromEntries(perLabel.map(({ label, ...figures }) => [label, figures])),
+    confusion: Object.fromEntries(
+      labels.map((label, i) => [
+        label,
+        Object.fromEntries([...labels, "none"].map((guess, j) => [guess, confusion[i][j]])),
+      ]),
+    ),
+    ...calibrationOf(items, verdicts),
+  }
+}
+
 /** Verdicts on the same items again and again, each time by detectors of another partition. */
-export type Repeats = ReadonlyArray<ReadonlyArray<Verdict>>
+export type Repeats = ReadonlyArray<ReadonlyArray<Judgement>>
 
 /**
  * How much better the first verdicts are than the second on the same items, with 95 % intervals. Where

@@ -1,17 +1,15 @@
-import { hashedEmbeddings, makeHashedTfIdf } from "@espalier/llm"
 import {
   type Claim,
   detect,
   type Detector,
   formatOutput,
   type Item,
-  makeNeighbours,
   streamClaims,
-  verifyClaim,
 } from "@espalier/misinformation"
 import { Progress } from "@espalier/runtime"
 import { Effect, Ref, Stream } from "effect"
 import type { PredictionFile } from "./prediction_file.ts"
+import { makeVerifier } from "./verifier.ts"
 
 /** What a run of predictions did. */
 export interface PredictionCounts {
@@ -55,16 +53,11 @@ export const makeAskModel = Effect.fnUntraced(function* (
   examples: ReadonlyArray<Item>,
   shots: number,
 ) {
-  const hashed = makeHashedTfIdf().fit(examples.map(({ claim }) => claim))
-  const embeddings = hashedEmbeddings(hashed)
-  const { nearest } = yield* Effect.provide(makeNeighbours(examples), embeddings)
+  const verify = yield* makeVerifier(examples, shots)
   return (claim: Claim) =>
-    Effect.gen(function* () {
-      const shown = yield* Effect.provide(nearest(claim, shots), embeddings)
-      // The likest comes last, right before the question.
-      const verdict = yield* verifyClaim(claim, { examples: shown.toReversed() })
+    Effect.map(verify(claim), (verdict): Predicted => {
       const { label, explanation, evidence, unfounded, invalid } = verdict
-      const predicted: Predicted = {
+      return {
         record: {
           output: label === undefined ? (invalid?.answer ?? "") : formatOutput(label, explanation),
           evidence: evidence.map(({ text, span }) =>
@@ -78,7 +71,6 @@ export const makeAskModel = Effect.fnUntraced(function* (
           unfounded,
         },
       }
-      return predicted
     })
 })
 

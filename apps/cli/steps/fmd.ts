@@ -17,6 +17,7 @@ import { FmdItems, FmdVerdicts } from "../artifacts/fmd.ts"
 import { measured } from "../measured.ts"
 import { Count } from "../method_options.ts"
 import { compareVerdicts, evaluateVerdicts } from "../misinformation/evaluate.ts"
+import { fmdVerify } from "./fmd_verify.ts"
 
 const orElse = <S extends Schema.Codec<unknown, unknown>>(schema: S, value: S["Type"]) =>
   schema.pipe(Schema.withDecodingDefault(Effect.succeed(value as S["Encoded"] & {})))
@@ -217,4 +218,4 @@ const fmdCompare = Step.define({
 })
 
 /** Steps of misinformation detection. */
-export const fmdSteps = [fmdLoad, fmdCrossValidate, fmdBaseline, fmdEvaluate, fmdCompare]
+export const fmdSteps = [fmdLoad, fmdCrossValidate, fmdBaseline, fmdVerify, fmdEvaluate, fmdCompare]

@@ -13,7 +13,7 @@ import { textStories, textStoryFloor } from "./stories.ts"
 import { textGenerate } from "./generate.ts"
 import { textJoin } from "./join.ts"
 import { textLoad } from "./text.ts"
-import { tradeBacktest } from "./trade.ts"
+import { tradeAsk, tradeBacktest } from "./trade.ts"
 import { modelTrain } from "./train.ts"
 import { modelZeroShot } from "./zero_shot.ts"
 
@@ -34,6 +34,7 @@ export const steps: ReadonlyArray<Step<Device | Platform>> = [
   modelSelect,
   modelExport,
   tradeBacktest,
+  tradeAsk,
   ...fmdSteps,
   reportSpread,
   reportTable,

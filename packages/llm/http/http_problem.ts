@@ -37,15 +37,10 @@ class TooManyRequests extends AiError.RateLimitError {
 
 /** A quota that waiting does not refill, whose message is what the server says and what to do. */
 class QuotaSpent extends AiError.QuotaExhaustedError {
-  readonly #said: string
-
-  constructor(said: string) {
-    super({})
-    this.#said = said
-  }
-
   override get message(): string {
-    return `${this.#said}. The quota of the account is used up: see its billing page`
+    const { said } = this.metadata
+    const what = typeof said === "string" ? said : super.message
+    return `${what}. The quota of the account is used up: see its billing page`
   }
 }
 
@@ -112,7 +107,7 @@ const reasonOf = (
       description: `${answered}. ${endpoint.keyHint}`,
     })
   }
-  if (isQuotaSpent(status, body)) return new QuotaSpent(answered)
+  if (isQuotaSpent(status, body)) return new QuotaSpent({ metadata: { said: answered } })
   if (status === 429) return new TooManyRequests(retryAfter ? { retryAfter } : {})
   if (isTransient(status)) {
     return new AiError.InternalProviderError({
