@@ -1,7 +1,7 @@
 import { Schema } from "effect"
 
-/** A file of prices and news that cannot be used, and where in it. */
-export class PriceFileError extends Schema.TaggedError<PriceFileError>()("PriceFileError", {
+/** What is wrong in a file, and where. */
+const FilePlace = {
   path: Schema.String,
   /** The line, counted from 1, where one is to blame. */
   line: Schema.optionalKey(Schema.Int),
@@ -9,11 +9,18 @@ export class PriceFileError extends Schema.TaggedError<PriceFileError>()("PriceF
   date: Schema.optionalKey(Schema.String),
   detail: Schema.String,
   hint: Schema.String,
-}) {
+}
+
+const tellPlace = ({ path, line, date, detail }: Schema.Struct.Type<typeof FilePlace>) =>
+  `${path}${line === undefined ? "" : `:${line}`}:${date === undefined ? "" : ` ${date}:`} ${detail}`
+
+/** A file of prices and news that cannot be used, and where in it. */
+export class PriceFileError extends Schema.TaggedError<PriceFileError>()(
+  "PriceFileError",
+  FilePlace,
+) {
   override get message(): string {
-    const line = this.line === undefined ? "" : `:${this.line}`
-    const date = this.date === undefined ? "" : ` ${this.date}:`
-    return `${this.path}${line}:${date} ${this.detail}`
+    return tellPlace(this)
   }
 }
 
@@ -45,18 +52,10 @@ export class InvalidBroker extends Schema.TaggedError<InvalidBroker>()("InvalidB
 /** A file of decisions that cannot be used, and where in it. */
 export class DecisionFileError extends Schema.TaggedError<DecisionFileError>()(
   "DecisionFileError",
-  {
-    path: Schema.String,
-    line: Schema.optionalKey(Schema.Int),
-    date: Schema.optionalKey(Schema.String),
-    detail: Schema.String,
-    hint: Schema.String,
-  },
+  FilePlace,
 ) {
   override get message(): string {
-    const line = this.line === undefined ? "" : `:${this.line}`
-    const date = this.date === undefined ? "" : ` ${this.date}:`
-    return `${this.path}${line}:${date} ${this.detail}`
+    return tellPlace(this)
   }
 }
 

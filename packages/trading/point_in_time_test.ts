@@ -16,7 +16,7 @@ import type { Lesson, Observation } from "./mod.ts"
 import * as Trading from "./mod.ts"
 import { profileOf } from "./profile.ts"
 import { runAgent } from "./run_agent.ts"
-import { dateOf, type MadeUpDay, makeMarket, wholeWindow } from "./testing/market.ts"
+import { dateOf, type MadeUpDay, makeMarket } from "./testing/market.ts"
 
 const profile = profileOf("btc")
 
@@ -68,10 +68,17 @@ describe("PointInTime", () => {
         Effect.gen(function* () {
           const today = Math.floor(days.length / 2)
           const past = daysOf(days.slice(0, today + 1))
+          // Of a past that is long enough the beginning is a warm-up, whose lessons come along.
+          const learnt = today >= 4 ? Math.floor(today / 2) : 0
           const decide = Effect.fnUntraced(function* (future: typeof Days.Type) {
             const all = [...past, ...daysOf(future)]
-            const { decisions } = yield* runAgent(agent, makeMarket(all), wholeWindow(all.length))
-            return decisions.slice(0, today + 1)
+            const market = makeMarket(all)
+            const run = (from: number, to: number, options?: Parameters<typeof runAgent>[3]) =>
+              runAgent(agent, market, { from: dateOf(from), to: dateOf(to) }, options)
+            const { state } =
+              learnt === 0 ? { state: undefined } : yield* run(0, learnt - 1, { phase: "warm-up" })
+            const { decisions } = yield* run(learnt, all.length - 1, { state })
+            return decisions.slice(0, today + 1 - learnt)
           })
           assert.deepStrictEqual(yield* decide(instead), yield* decide(days.slice(today + 1)))
         }).pipe(Effect.provide(services), Effect.orDie),
