@@ -19,6 +19,10 @@ export interface SentimentCounts {
 
 const marker = /\s*\(\s*(sentiment|date|published)\s*:\s*([^()]*?)\s*\)\s*$/i
 
+/** A date that a text begins with: `2023-05-01: …`, `[2023-05-01] …`; not one that is part of a sentence. */
+const dateLine =
+  /^\s*(?:[[(](\d{4}-\d{2}-\d{2})[^\])]{0,20}[\])]:?|(\d{4}-\d{2}-\d{2})(?:T[\d:.+Z-]*)?\s*[:|])\s+/
+
 const sentiments: ReadonlySet<string> = new Set(["positive", "negative", "neutral"])
 
 const sentimentOf = (label: string | undefined): { readonly sentiment?: Sentiment } => {
@@ -31,7 +35,7 @@ const dayOf = (written: string | undefined) => /^\d{4}-\d{2}-\d{2}/.exec(written
 
 /**
  * Reads an item as the files have it: text that ends in `(sentiment: positive)`, and may have
- * `(date: 2023-05-01)` beside that; or an object with `text` (or `title`), `sentiment` and `date` (or
+ * `(date: 2023-05-01)` beside that, or begin with `2023-05-01:`; or an object with `text` (or `title`), `sentiment` and `date` (or
  * `published`). `undefined` where it is neither.
  *
  * @example
@@ -49,7 +53,9 @@ export const parseNews = (item: unknown): News | undefined => {
       found[match[1].toLowerCase()] ??= match[2]
       text = text.slice(0, match.index)
     }
-    const date = dayOf(found.date ?? found.published)
+    const line = dateLine.exec(text)
+    if (line !== null) text = text.slice(line[0].length)
+    const date = dayOf(found.date ?? found.published ?? line?.[1] ?? line?.[2])
     return { text, ...sentimentOf(found.sentiment), ...(date === undefined ? {} : { date }) }
   }
   if (typeof item !== "object" || item === null || Array.isArray(item)) return undefined

@@ -31,6 +31,11 @@ describe("parseNews", () => {
       parseNews({ title: "up (sentiment: positive)", date: "2023-05-01" }),
       item,
     )
+    for (const written of ["2023-05-01: up", "[2023-05-01] up", "2023-05-01T09:30:00Z | up"]) {
+      assert.deepStrictEqual(parseNews(`${written} (sentiment: positive)`), item, written)
+    }
+    const deadline = "2023-05-01 is the last day to vote"
+    assert.deepStrictEqual(parseNews(deadline), { text: deadline })
     assert.isUndefined(parseNews(3))
     assert.isUndefined(parseNews({ body: "up" }))
     assert.isUndefined(parseNews(["up"]))

@@ -56,7 +56,7 @@ export const findWindow = (
     Result.fail(new InvalidWindow({ path, from, to, detail, hint }))
   for (const date of [from, to]) {
     if (!isCalendarDate(date))
-      return fail(`has ${date}, no day of the calendar`, "write YYYY-MM-DD")
+      return fail(`is none: ${date} is no day of the calendar`, "write YYYY-MM-DD")
   }
   if (from > to) return fail("ends before it begins", "swap its ends")
   const range = `the prices are from ${first} to ${last}`

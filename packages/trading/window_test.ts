@@ -35,7 +35,7 @@ describe("windows", () => {
       ["2023-01-03", "2023-01-09", /has no price$/],
       ["2023-01-03", "2023-01-10", /has one price, of 2023-01-10/],
       ["2023-01-11", "2023-01-01", /ends before it begins/],
-      ["2023-02-30", "2023-03-01", /2023-02-30, no day of the calendar/],
+      ["2023-02-30", "2023-03-01", /2023-02-30 is no day of the calendar/],
     ] as const) {
       const refused = open(from, to)
       if (Result.isSuccess(refused)) return assert.fail(`${from} ${to}`)

@@ -8,6 +8,7 @@ import { hashFile } from "../misinformation/input_files.ts"
 import { type Ask, askDetector, makeAskModel, predictFile } from "../misinformation/predict.ts"
 import { openPredictionFile } from "../misinformation/prediction_file.ts"
 import { locateFile } from "./locate_file.ts"
+import { formatCount } from "./table.ts"
 import { brokenFlag, dataFlag, jsonFlag } from "./fmd_flags.ts"
 import { tellWork } from "./tell_work.ts"
 import { writeOut } from "./terminal.ts"
@@ -109,7 +110,7 @@ export const fmdPredictCommand = Command.make(
         const { items, ...rest } = yield* counts
         if (!complete && items > 0) {
           yield* Notices.report(
-            `${items} predictions are kept in ${predictions.partial}: the same command goes on from there`,
+            `${formatCount(items, "prediction")} ${items === 1 ? "is" : "are"} kept in ${predictions.partial}: the same command goes on from there`,
           )
         }
         const told = { out: options.out, agent: usesModel ? "llm" : "embedded", complete, items }

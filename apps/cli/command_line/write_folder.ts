@@ -17,7 +17,7 @@ export const unwritable =
 export const refuseExisting = Effect.fnUntraced(function* (final: string) {
   const fileSystem = yield* FileSystem.FileSystem
   if (yield* Effect.orElseSucceed(fileSystem.exists(final), () => false)) {
-    const hint = "Choose another folder, or remove it first."
+    const hint = "Choose another name, or remove it first."
     return yield* new CheckpointExists({ path: final, hint })
   }
 })

@@ -15,7 +15,11 @@ export const scoreDocument = (score: Score, about: ScoredAgent) => {
   return { challenge, standard, days, ...about, from, to, fill, ...beside, overBuyAndHold, gaps }
 }
 
-const figure = (value: number | null) => (value === null ? "–" : formatNumber(value))
+// What is left of a difference of equal numbers is not a figure.
+const rounding = 1e-12
+
+const figure = (value: number | null) =>
+  value === null ? "–" : formatNumber(Math.abs(value) < rounding ? 0 : value)
 
 const challengeRow = (name: string, metrics: ChallengeMetrics) => [
   name,
@@ -32,7 +36,7 @@ export const littleProven = (days: number): string =>
 export const scoreText = (score: Score, { agent, actions }: ScoredAgent): string => {
   const { challenge, standard, days, from, to, fill, other, overBuyAndHold } = score
   const interval = (ends: readonly [number, number] | null) =>
-    ends === null ? "–" : `${formatNumber(ends[0])} … ${formatNumber(ends[1])}`
+    ends === null ? "–" : `${figure(ends[0])} … ${figure(ends[1])}`
   const { intervals, ...figures } = standard
   const taken = Object.entries(actions).map(([action, count]) => `${count} ${action}`)
   return [

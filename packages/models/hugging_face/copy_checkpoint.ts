@@ -173,7 +173,7 @@ export const copyCheckpoint = Effect.fn("copyCheckpoint")(function* (
   const partial = `${final}.partial`
   const refuseExisting = Effect.gen(function* () {
     if (yield* guardFile(final, "read")(fileSystem.exists(final))) {
-      const hint = "Choose another folder, or remove it first."
+      const hint = "Choose another name, or remove it first."
       return yield* new CheckpointExists({ path: final, hint })
     }
   })
