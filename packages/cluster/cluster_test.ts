@@ -227,4 +227,28 @@ ${[0, 1, 2, 3, 4].map((n) => `  k${n}: { use: test/work, text: killed ${n}, gate
     assert.strictEqual(second.steps.one.error?.tag, "StoreNotShared")
     await elsewhere.kill()
   })
+
+  it("gives a step up over which worker after worker was lost", async () => {
+    const text = `name: lost
+steps:
+  before: { use: test/work, text: first, gate: lost }
+  deadly: { use: test/work, text: deadly, gate: lost }
+`
+    await Promise.all(workers.map((worker) => worker.kill()))
+    const worker = await cluster.startWorker()
+    const running = cluster.run(text, { where: "cluster" })
+    const { event } = await worker.until(({ event }) => event._tag === "StepTaken")
+    // As five workers would have left it that took the other step and were killed.
+    const { query } = cluster.postgres
+    while (query("UPDATE espalier_steps SET attempts = 5 WHERE attempts = 0") !== "UPDATE 1") {
+      await sleep(50)
+    }
+    cluster.open("lost")
+    const { steps } = await running
+    const [first, other] = event.id === "before" ? ["before", "deadly"] : ["deadly", "before"]
+    assert.strictEqual(steps[first].status, "done")
+    assert.strictEqual(steps[other].error?.tag, "WorkersLost")
+    assert.match(steps[other].error?.message ?? "", /5 workers were lost/)
+    await worker.kill()
+  })
 })

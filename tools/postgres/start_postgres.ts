@@ -62,9 +62,13 @@ export const startPostgres = async () => {
     run("pg_ctl", "-D", data, "-w", "-l", join(folder, "log"), "-o", options, "start")
   const stop = () => run("pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
   start()
+  const url = `postgres://espalier:geheimnis@127.0.0.1:${port}/postgres`
   return {
     /** With a password that must not show anywhere. */
-    url: `postgres://espalier:geheimnis@127.0.0.1:${port}/postgres`,
+    url,
+    /** Gives what a query prints, bare. */
+    query: (sql: string) =>
+      execFileSync(join(programs, "psql"), ["-At", "-c", sql, url]).toString().trim(),
     start,
     stop,
     remove: () => {
