@@ -251,4 +251,16 @@ steps:
     assert.match(steps[other].error?.message ?? "", /5 workers were lost/)
     await worker.kill()
   })
+
+  it("waits for a database that went away only so long", async () => {
+    const text = `name: away\nsteps:\n  gone: { use: test/work, text: away, gate: away }\n`
+    const worker = await cluster.startWorker()
+    const running = cluster.run(text, { where: "cluster", patience: 1000 })
+    await cluster.untilBegun("gone")
+    cluster.postgres.stop()
+    const { steps } = await running
+    assert.strictEqual(steps.gone.error?.tag, "ClusterUnavailable")
+    assert.notInclude(JSON.stringify(steps), "geheimnis")
+    await worker.kill()
+  })
 })

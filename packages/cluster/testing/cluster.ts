@@ -115,6 +115,7 @@ export const makeCluster = async () => {
       readonly events?: Array<RunEvent>
       readonly url?: string
       readonly signal?: AbortSignal
+      readonly patience?: number
     },
   ) => {
     const {
@@ -124,11 +125,17 @@ export const makeCluster = async () => {
       events,
       url = postgres.url,
       signal,
+      patience,
       ...others
     } = options
     write("pipeline.yaml", text)
     const executor =
-      where === "here" ? Layer.empty : clusterExecutor({ database: Redacted.make(url) })
+      where === "here"
+        ? Layer.empty
+        : clusterExecutor({
+            database: Redacted.make(url),
+            ...(patience === undefined ? {} : { patience }),
+          })
     return Effect.gen(function* () {
       const pipeline = yield* loadPipeline(at("pipeline.yaml"), { steps })
       return yield* runPipeline(pipeline, {
