@@ -1,9 +1,10 @@
 import { makeCheckpointStore } from "@espalier/calibration"
 import { copyCheckpoint, openCheckpoint } from "@espalier/models"
+import { sha256 } from "@espalier/pipeline"
 import type { InvalidSparsity } from "@espalier/pruning"
 import { overallSparsity, parseSparsity, pruneStore } from "@espalier/pruning"
 import { Notices } from "@espalier/runtime"
-import { Effect } from "effect"
+import { Effect, FileSystem, Path } from "effect"
 import { Command, Flag } from "effect/cli"
 import { createHash } from "node:crypto"
 import { collectGarbage } from "../collect_garbage.ts"
@@ -16,6 +17,7 @@ import { calibrationFlags, folderOf, locateModel, readCalibration } from "./cali
 import { formatNumber, formatTable } from "./table.ts"
 import { tellWork } from "./tell_work.ts"
 import { writeOut } from "./terminal.ts"
+import { withCheckpoints } from "./with_checkpoints.ts"
 
 const flags = {
   ...calibrationFlags,
@@ -40,6 +42,8 @@ export const pruneCommand = Command.make(
   "prune",
   flags,
   Effect.fnUntraced(function* (options) {
+    const fileSystem = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
     const method = pruneMethods.find(({ name }) => name === options.method)!
     const pruner = yield* Effect.fromResult(makePruner(method, options.option))
     const sparsity = yield* sparsityOf(options.sparsity)
@@ -70,13 +74,15 @@ export const pruneCommand = Command.make(
         original: (block, names) => Effect.andThen(collectGarbage, store.original(block, names)),
         changed: (block, names) => Effect.andThen(collectGarbage, store.changed(block, names)),
       }
+      const reports = `${path.resolve(options.out)}.reports`
       const layers = yield* pruneStore(model, frugal, pruner, {
         sparsity,
         windows,
         batch: options.batch,
         layerErrors: options.layerErrors,
-      })
+      }).pipe(withCheckpoints(reports, sha256(job)))
       yield* copy.finish
+      yield* Effect.ignore(fileSystem.remove(reports, { recursive: true, force: true }))
       return layers
     })
     const [layers, cost] = yield* measured(Effect.scoped(work)).pipe(

@@ -1,4 +1,4 @@
-import { canonicalJson, sha256, Store, toJson } from "@espalier/pipeline"
+import { canonicalJson, sha256, toJson } from "@espalier/pipeline"
 import { Checkpoint, Notices } from "@espalier/runtime"
 import {
   type Agent,
@@ -29,7 +29,7 @@ import {
 } from "../trading/run_file.ts"
 import { tellWork } from "./tell_work.ts"
 import { brokerFlags, brokerOptions, marketFlags } from "./trade_flags.ts"
-import { unwritable } from "./write_folder.ts"
+import { withCheckpoints } from "./with_checkpoints.ts"
 
 /** What names an asset and its folder. */
 export const assetFlags = {
@@ -199,16 +199,11 @@ export const runPhase = Effect.fnUntraced(function* (
   } as const
 
   const work = Effect.gen(function* () {
-    const store = yield* Store
-    const kept = store.checkpoints(job)
-    // The last checkpoint stays until the file is written.
-    const checkpoints = { ...kept, clear: () => Effect.void }
     const run = <E, R>(agent: Agent<E, R>) =>
       runAgent(agent, market, window, { ...rules, ...state, phase, checkpoint: "run" }).pipe(
-        Effect.provideService(Checkpoint, checkpoints),
         // What is done so far stays where people look for it, whatever stopped the run.
         Effect.tapError(() =>
-          Effect.flatMap(kept.load("run"), (files) => {
+          Effect.flatMap(Checkpoint.load("run"), (files) => {
             if (Option.isNone(files)) return Effect.void
             const done = partialRun(files.value["run.json"])
             const { length } = done.decisions
@@ -227,10 +222,8 @@ export const runPhase = Effect.fnUntraced(function* (
   })
   const run: AgentRun = yield* work.pipe(
     tellWork(`trade ${phase}`),
-    Effect.provide([hashedEmbeddings({ dimensions: 256 }), Store.layer(partial)]),
-    Effect.catchTag("StoreError", ({ detail }) =>
-      Effect.fail(unwritable(partial)({ message: detail })),
-    ),
+    withCheckpoints(partial, job),
+    Effect.provide(hashedEmbeddings({ dimensions: 256 })),
     tellFailures,
   )
   const { decisions, state: after } = run

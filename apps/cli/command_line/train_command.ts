@@ -1,5 +1,5 @@
-import { canonicalJson, PipelineDevice, sha256, Store } from "@espalier/pipeline"
-import { Checkpoint, Notices } from "@espalier/runtime"
+import { canonicalJson, PipelineDevice, sha256 } from "@espalier/pipeline"
+import { Notices } from "@espalier/runtime"
 import type { HostArray } from "@espalier/tensor"
 import { Tree } from "@espalier/tensor"
 import { Effect, FileSystem, Option, Path } from "effect"
@@ -16,7 +16,8 @@ import { tellWork } from "./tell_work.ts"
 import { writeOut } from "./terminal.ts"
 import { trainFlags } from "./train_flags.ts"
 import { given, readTexts, startModel, usualWindow } from "./train_inputs.ts"
-import { refuseExisting, unwritable, writeFolder } from "./write_folder.ts"
+import { withCheckpoints } from "./with_checkpoints.ts"
+import { refuseExisting, writeFolder } from "./write_folder.ts"
 
 /** A hash over a model: its structure, its numbers, its tokenizer. */
 const fingerprint = ({ model, tokenizer }: ModelValue): string => {
@@ -93,25 +94,16 @@ export const trainCommand = Command.make(
         text: sha256(JSON.stringify([text, evaluation ?? null])),
         device: (yield* PipelineDevice).fingerprint,
       })
-      const kept = (yield* Store).checkpoints(sha256(job))
       const { value, metrics } = yield* trainModel(start, text, {
         ...choices,
         window,
         evaluation,
         checkpointSeconds,
         onEvent: tellEvent(steps),
-      }).pipe(
-        // The last checkpoint stays until the model is written.
-        Effect.provideService(Checkpoint, { ...kept, clear: () => Effect.void }),
-      )
+      }).pipe(withCheckpoints(partial, sha256(job)))
       yield* writeModel(value, partial, final)
       return metrics
-    }).pipe(
-      Effect.provide(Store.layer(partial)),
-      Effect.catchTag("StoreError", ({ detail }) =>
-        Effect.fail(unwritable(partial)({ message: detail })),
-      ),
-    )
+    })
     const [metrics, cost] = yield* measured(work).pipe(
       tellWork("train"),
       Effect.provide(deviceLayer(flags.device)),
