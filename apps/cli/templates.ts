@@ -102,4 +102,43 @@ steps:
   written: { use: text/generate, model: $model, documents: 5, tokens: 200 }
 `,
   },
+  misinformation: {
+    about: "train and judge a detector of misinformation on claims of your own",
+    text: `name: misinformation
+seed: 0
+steps:
+  # JSON lines as of the FMD challenge: claim and context in instruction, label and explanation in output.
+  items: { use: fmd/load, path: CLAIMS.jsonl }
+  detector: { use: fmd/cross-validate, items: $items }
+  lead: { use: fmd/baseline, items: $items }
+  detector-figures: { use: fmd/evaluate, items: $items, verdicts: $detector }
+  lead-figures: { use: fmd/evaluate, items: $items, verdicts: $lead }
+  above-lead: { use: fmd/compare, items: $items, verdicts: [$detector], baseline: [$lead] }
+  summary:
+    use: report/table
+    columns: [microF1, microF1 95 %, macroF1, rouge1, rouge1 95 %, overall]
+    rows: { detector: $detector-figures, majority and lead: $lead-figures, difference: $above-lead }
+`,
+  },
+  trading: {
+    about: "backtest agents on prices and news of your own; places no orders",
+    text: `name: trading
+seed: 0
+steps:
+  # { "YYYY-MM-DD": { "prices": 123.45, "news": ["… (sentiment: positive)"] }, … }
+  backtest:
+    use: trade/backtest
+    path: PRICES.json
+    # The default agent learns from a warm-up: add warmUpFrom and warmUpTo, and begin after it with from.
+    matrix: { agent: [buy-and-hold, random, momentum, moving-average-cross, news-sentiment, default], fee: [0, 0.001] }
+  summary:
+    use: report/table
+    columns: [cumulativeReturn, sharpe, annualVolatility, maxDrawdown, nextCumulativeReturn, nextSharpe]
+    rows: $backtest
+  worth:
+    use: report/table
+    columns: [totalReturn, totalReturnLow, totalReturnHigh, overBuyAndHold, overBuyAndHoldLow, overBuyAndHoldHigh]
+    rows: $backtest
+`,
+  },
 } as const satisfies Readonly<Record<string, { readonly about: string; readonly text: string }>>
