@@ -132,6 +132,27 @@ steps:
   )
 
   it(
+    "asks a model of the pipeline, on the pipeline's device",
+    inPlace(answer, async ({ place, requests, run }) => {
+      place.write("items.json", lines.slice(0, 2).join("\n"))
+      writeModel(place.at("model"), makeTinyModel({ contextLength: 2048 }))
+      const { code, out, error } = await run(`name: local
+steps:
+  items: { use: fmd/load, path: items.json }
+  model: { use: model/load, path: model }
+  asked: { use: fmd/verify, items: $items, local: $model, maxTokens: 3 }
+  figures: { use: fmd/evaluate, items: $items, verdicts: $asked, resamples: 50 }
+`)
+      assert.strictEqual(code, 0, error)
+      const { asked, figures } = recordOf(out).steps
+      // A model that was never trained writes no JSON, at first or when it is asked to mend it.
+      assert.deepInclude(asked.metrics, { items: 2, invalid: 2, requests: 4, outputTokens: 12 })
+      assert.deepInclude(figures.metrics, { unparsable: 2, accuracy: 0 })
+      assert.lengthOf(requests, 0)
+    }),
+  )
+
+  it(
     "says who is missing, and that a question does not fit a model",
     inPlace(answer, async ({ place, requests, run }) => {
       place.write("items.json", lines.join("\n"))

@@ -20,13 +20,14 @@ export const tinyStories = tellStories(1, 20).map(({ text }) => text)
 
 /**
  * An untrained model with seeded weights, made without a device. Its feed-forward width of 12 is no
- * multiple of 8, and it sees 32 tokens.
+ * multiple of 8, and it sees 32 tokens unless told otherwise.
  */
 export const makeTinyModel = (
   options: {
     readonly dimension?: number
     readonly hiddenDimension?: number
     readonly layers?: number
+    readonly contextLength?: number
   } = {},
 ): ModelValue & { readonly model: Llama } => {
   const tokenizer = makeWordTokenizerFor(tinyStories)
@@ -37,7 +38,7 @@ export const makeTinyModel = (
       layers: options.layers ?? 2,
       heads: 2,
       keyValueHeads: 1,
-      contextLength: 32,
+      contextLength: options.contextLength ?? 32,
       vocabularySize: tokenizer.vocabularySize,
     }),
   )
