@@ -56,6 +56,33 @@ describe("pipelines/prune-stories.yaml", () => {
   })
 })
 
+describe("pipelines/misinformation.yaml", () => {
+  it("labels claims as its page says", { timeout: 240_000 }, async (context) => {
+    if (withoutData !== undefined) return context.skip(withoutData)
+    const place = makeFolder("real")
+    try {
+      // Explanations and temperature take minutes, and change no label.
+      const short = ["--set", "steps.detector.steps=1", "--set", "steps.detector.innerFolds=0"]
+      const { code, out, error } = await place.espalier([
+        ...["run", `${folder}/misinformation.yaml`, "--json", "--device", "wasm", ...short],
+        ...["--only", "detector-figures", "--only", "lead-figures", "--data", dataFolder],
+        ...["--store", place.at("store")],
+      ])
+      assert.strictEqual(code, 0, error)
+      const { steps } = JSON.parse(out) as RunRecord
+      assert.strictEqual(steps.items.metrics.nearDuplicatePairs, 40)
+      const figure = (id: string, name: string) =>
+        (steps[id].metrics[name] as { readonly overall: number }).overall
+      assert.closeTo(figure("detector-figures", "microF1"), 0.727, 0.008)
+      assert.closeTo(figure("detector-figures", "macroF1"), 0.675, 0.008)
+      assert.closeTo(figure("lead-figures", "microF1"), 0.46, 1e-3)
+      assert.closeTo(figure("lead-figures", "rouge1"), 0.521, 1e-3)
+    } finally {
+      place.remove()
+    }
+  })
+})
+
 describe("pipelines/quantize-stories.yaml", () => {
   it(
     "quantises stories260K as the independent implementation did",

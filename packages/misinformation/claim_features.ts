@@ -1,5 +1,7 @@
+import { mean } from "@espalier/evaluation"
 import { isGlued, type Vocabulary } from "./link_traces.ts"
 import type { Segments } from "./segments.ts"
+import { verdictCueCount, verdictCues } from "./verdict_cues.ts"
 import { hashText, isFunctionWord, type Word, wordsOf } from "./words.ts"
 
 /** Which part of an item features may look at. */
@@ -67,7 +69,12 @@ const numbersOf = (text: string): ReadonlySet<string> =>
 /** Where dense features begin, and how many features there are. */
 const denseStart = blocks.reduce((sum, { width }) => sum + width, 0)
 const denseCount = 21 + 3 * cues.length
-export const featureWidth: number = denseStart + denseCount
+const proseStart = denseStart + denseCount
+export const featureWidth: number = proseStart + verdictCueCount
+
+// How heavy the dense features are beside blocks of unit length.
+const denseScale = 0.5
+const proseScale = 0.14
 
 /** Hashed features of one item: places in increasing order, and values. */
 export interface ClaimFeatures {
@@ -75,8 +82,8 @@ export interface ClaimFeatures {
   readonly values: ReadonlyArray<number>
 }
 
-/** Inverse document frequencies by hashed place: the logarithm of how rare what is there is. */
-export type Rarity = Pick<ReadonlyMap<number, number>, "get">
+/** What features are multiplied by, by place; what has none was not seen in training and is left out. */
+export type Scales = Pick<ReadonlyMap<number, number>, "get">
 
 /** How often each place of a block is hit, by n-grams up to its order. */
 const countGrams = (words: ReadonlyArray<Word>, start: number, { name, width, order }: Block) => {
@@ -110,6 +117,7 @@ const endOfBody = ({ text, spans }: Segments): number => {
 interface Parts {
   readonly words: Readonly<Record<string, ReadonlyArray<Word>>>
   readonly texts: Readonly<Record<"body" | "ending" | "about", string>>
+  readonly sentences: ReadonlyArray<string>
 }
 
 const partsOf = (segments: Segments, claim: string): Parts => {
@@ -146,6 +154,7 @@ const partsOf = (segments: Segments, claim: string): Parts => {
       ending: text.slice(ending[0]?.start ?? 0, bodyEnd),
       about: about.map(({ span }) => text.slice(span.start, span.end)).join(" "),
     },
+    sentences: spans.slice(0, end).map((span) => text.slice(span.start, span.end)),
   }
 }
 
@@ -208,10 +217,11 @@ const denseOf = (
   ]
 }
 
-/** What an item's n-grams and cues are before they are weighed by how rare they are. */
+/** What an item's n-grams and cues are before they are scaled. */
 export interface RawFeatures {
   readonly counts: ReadonlyArray<ReadonlyMap<number, number>>
   readonly dense: ReadonlyArray<number>
+  readonly prose: ReadonlyArray<number>
 }
 
 /** Counts the n-grams of claim and context and looks for cues of fact checkers' prose. */
@@ -229,27 +239,51 @@ export const rawFeatures = (
       counts.push(countGrams(parts.words[block.name], start, block))
     start += block.width
   }
-  return { counts, dense: denseOf(segments, claim, parts, vocabulary, source) }
+  return {
+    counts,
+    dense: denseOf(segments, claim, parts, vocabulary, source),
+    prose: source === "claim" ? [] : verdictCues(parts.sentences),
+  }
 }
 
-/** ln((1 + n) / (1 + in how many of the n items)) of every place that is hit. */
-export const rarityOf = (items: ReadonlyArray<RawFeatures>): ReadonlyMap<number, number> => {
+const deviation = (values: ReadonlyArray<number>): number => {
+  const average = mean(values)
+  return Math.sqrt(mean(values.map((value) => (value - average) ** 2)))
+}
+
+/**
+ * The scales that items give: of n-grams ln((1 + n) / (1 + in how many of the n items)), of cues of
+ * prose a constant over their standard deviation (0.03 at the least), of the other dense features a constant.
+ */
+export const scalesOf = (items: ReadonlyArray<RawFeatures>): ReadonlyMap<number, number> => {
   const seen = new Map<number, number>()
   for (const { counts } of items) {
     for (const block of counts) {
       for (const place of block.keys()) seen.set(place, (seen.get(place) ?? 0) + 1)
     }
   }
-  return new Map([...seen].map(([place, n]) => [place, Math.log((1 + items.length) / (1 + n))]))
+  const scales = new Map(
+    [...seen].map(([place, n]) => [place, Math.log((1 + items.length) / (1 + n))]),
+  )
+  for (let i = 0; i < denseCount; i++) scales.set(denseStart + i, denseScale)
+  for (const i of items[0]?.prose.keys() ?? []) {
+    // A cue that training hardly had must not outweigh everything where it is met.
+    const spread = Math.max(0.03, deviation(items.map(({ prose }) => prose[i])))
+    scales.set(proseStart + i, proseScale / spread)
+  }
+  return scales
 }
 
-/** (1 + ln tf) · idf, each block of unit length, and after them the dense features. */
-export const claimFeatures = ({ counts, dense }: RawFeatures, rarity: Rarity): ClaimFeatures => {
+/** (1 + ln tf) · idf, each block of unit length, and after them the dense features, scaled. */
+export const claimFeatures = (
+  { counts, dense, prose }: RawFeatures,
+  scales: Scales,
+): ClaimFeatures => {
   const places: Array<number> = []
   const values: Array<number> = []
   for (const block of counts) {
     const known = [...block].flatMap(([place, count]) => {
-      const rare = rarity.get(place)
+      const rare = scales.get(place)
       return rare === undefined ? [] : [[place, (1 + Math.log(count)) * rare] as const]
     })
     const norm = Math.sqrt(known.reduce((sum, [, value]) => sum + value * value, 0))
@@ -258,10 +292,11 @@ export const claimFeatures = ({ counts, dense }: RawFeatures, rarity: Rarity): C
       values.push(value / (norm || 1))
     }
   }
-  for (const [i, value] of dense.entries()) {
-    if (value === 0) continue
+  for (const [i, value] of [...dense, ...prose].entries()) {
+    const scale = scales.get(denseStart + i)
+    if (value === 0 || scale === undefined) continue
     places.push(denseStart + i)
-    values.push(value)
+    values.push(value * scale)
   }
   return { places, values }
 }

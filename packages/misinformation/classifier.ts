@@ -8,8 +8,8 @@ import {
   claimFeatures,
   type FeatureSource,
   featureWidth,
-  rarityOf,
   rawFeatures,
+  scalesOf,
 } from "./claim_features.ts"
 import type { Claim, Item } from "./item.ts"
 import { labels } from "./label.ts"
@@ -46,8 +46,8 @@ export interface Classifier {
     /** Shape [labels, features]. */
     readonly weights: HostArray.HostArray
     readonly bias: HostArray.HostArray
-    /** Inverse document frequency of each feature; 0 where training had none. */
-    readonly rarity: HostArray.HostArray
+    /** What each feature is multiplied by; 0 where training had none. */
+    readonly scales: HostArray.HostArray
   }
   /** What logits are divided by so that probabilities are as sure as they should be. */
   readonly temperature: number
@@ -63,10 +63,10 @@ export const trainClassifier = Effect.fn("trainClassifier")(function* (
   { source = "claim and context", steps = 150 }: ClassifierOptions = {},
 ): Effect.fn.Return<Classifier, TrainError, Device | Scope.Scope> {
   const raw = items.map((item) => rawOf(item, vocabulary, source))
-  const rarity = rarityOf(raw)
+  const known = scalesOf(raw)
   const inputs = new Float32Array(items.length * featureWidth)
   for (const [row, each] of raw.entries()) {
-    const { places, values } = claimFeatures(each, rarity)
+    const { places, values } = claimFeatures(each, known)
     for (const [i, place] of places.entries()) inputs[row * featureWidth + place] = values[i]
   }
   const targets = HostArray.make(
@@ -89,15 +89,15 @@ export const trainClassifier = Effect.fn("trainClassifier")(function* (
       return Tensor.add(Tensor.mean(losses), penalty)
     },
     optimizer: Optimizers.adamW({ weightDecay: 0 }),
-    learningRate: Schedules.warmupCosine({ peak: 0.01, warmup: 5, steps }),
+    learningRate: Schedules.warmupCosine({ peak: 0.03, warmup: 5, steps }),
     steps,
     items: { count: items.length, unit: "items" },
   })
-  const rarities = new Float32Array(featureWidth)
-  for (const [place, value] of rarity) rarities[place] = value
+  const scales = new Float32Array(featureWidth)
+  for (const [place, scale] of known) scales[place] = scale
   return {
     source,
-    parameters: { ...parameters, rarity: HostArray.make([featureWidth], rarities) },
+    parameters: { ...parameters, scales: HostArray.make([featureWidth], scales) },
     temperature: 1,
   }
 })
@@ -107,9 +107,9 @@ const featuresOf = (
   claim: Claim,
   vocabulary: Vocabulary,
 ): ClaimFeatures => {
-  const rarities = classifier.parameters.rarity.data
+  const scales = classifier.parameters.scales.data
   return claimFeatures(rawOf(claim, vocabulary, classifier.source), {
-    get: (place) => (rarities[place] === 0 ? undefined : rarities[place]),
+    get: (place) => (scales[place] === 0 ? undefined : scales[place]),
   })
 }
 

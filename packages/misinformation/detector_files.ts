@@ -9,7 +9,7 @@ import { labels } from "./label.ts"
 
 const Settings = Schema.Struct({
   format: Schema.Literal("espalier-fmd-detector"),
-  version: Schema.Literal(1),
+  version: Schema.Literal(2),
   source: Schema.Literals(["claim and context", "claim", "context"]),
   temperature: Schema.Finite.check(Schema.isGreaterThan(0)),
   linkTraces: Schema.Boolean,
@@ -29,7 +29,7 @@ export type DetectorFiles = Readonly<Record<string, Uint8Array>>
 export const encodeDetector = ({ vocabulary, classifier, explainer }: Detector): DetectorFiles => {
   const settings = {
     format: "espalier-fmd-detector",
-    version: 1,
+    version: 2,
     source: classifier.source,
     temperature: classifier.temperature,
     linkTraces: explainer.linkTraces,
@@ -78,7 +78,7 @@ export const decodeDetector = Effect.fnUntraced(function* (
     classifier: {
       weights: HostArray.zeros([labels.length, featureWidth]),
       bias: HostArray.zeros([labels.length]),
-      rarity: HostArray.zeros([featureWidth]),
+      scales: HostArray.zeros([featureWidth]),
     },
     explainer: explainerShapes(settings.hidden),
   }

@@ -82,9 +82,11 @@ layer(wasm())("a detector", (it) => {
       )
       const bytes = (text: string) => new TextEncoder().encode(text)
       const { "detector.json": settings, ...others } = files
+      const earlier = new TextDecoder().decode(settings).replace('"version":2', '"version":1')
       const cases = [
         [others, "detector.json"],
         [{ ...files, "detector.json": bytes("{}") }, "detector.json"],
+        [{ ...files, "detector.json": bytes(earlier) }, "detector.json"],
         [{ ...files, "vocabulary.json": bytes("[") }, "vocabulary.json"],
         [{ ...files, "parameters.bin": files["parameters.bin"].slice(9) }, "parameters.bin"],
         [
