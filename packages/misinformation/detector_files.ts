@@ -7,9 +7,12 @@ import { DetectorFormatError } from "./errors.ts"
 import { explainerShapes } from "./explainer.ts"
 import { labels } from "./label.ts"
 
+/** Of the features and what is kept of them: another version's numbers mean something else. */
+const version = 2
+
 const Settings = Schema.Struct({
   format: Schema.Literal("espalier-fmd-detector"),
-  version: Schema.Literal(2),
+  version: Schema.Int,
   source: Schema.Literals(["claim and context", "claim", "context"]),
   temperature: Schema.Finite.check(Schema.isGreaterThan(0)),
   linkTraces: Schema.Boolean,
@@ -29,7 +32,7 @@ export type DetectorFiles = Readonly<Record<string, Uint8Array>>
 export const encodeDetector = ({ vocabulary, classifier, explainer }: Detector): DetectorFiles => {
   const settings = {
     format: "espalier-fmd-detector",
-    version: 2,
+    version,
     source: classifier.source,
     temperature: classifier.temperature,
     linkTraces: explainer.linkTraces,
@@ -73,6 +76,10 @@ export const decodeDetector = Effect.fnUntraced(function* (
       ),
     )
   const settings = yield* readJson("detector.json", SettingsJson)
+  if (settings.version !== version) {
+    const detail = `it is of version ${settings.version}, and this is version ${version}`
+    return yield* refuse("detector.json", detail)
+  }
   const vocabulary = yield* readJson("vocabulary.json", VocabularyJson)
   const like = {
     classifier: {
