@@ -63,11 +63,10 @@ describe("pipelines/misinformation.yaml", () => {
     try {
       // Explanations and temperature take minutes, and change no label.
       const short = ["--set", "steps.detector.steps=1", "--set", "steps.detector.innerFolds=0"]
-      const { code, out, error } = await place.espalier([
-        ...["run", `${folder}/misinformation.yaml`, "--json", "--device", "wasm", ...short],
-        ...["--only", "detector-figures", "--only", "lead-figures", "--data", dataFolder],
-        ...["--store", place.at("store")],
-      ])
+      const only = ["--only", "detector-figures", "--only", "lead-figures"]
+      const where = ["--device", "wasm", "--data", dataFolder, "--store", place.at("store")]
+      const run = ["run", `${folder}/misinformation.yaml`, "--json"]
+      const { code, out, error } = await place.espalier([...run, ...short, ...only, ...where])
       assert.strictEqual(code, 0, error)
       const { steps } = JSON.parse(out) as RunRecord
       assert.strictEqual(steps.items.metrics.nearDuplicatePairs, 40)
